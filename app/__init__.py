@@ -1,0 +1,1 @@
+"""The server: doors, settings, and the way in."""

@@ -1,0 +1,1 @@
+"""The database: tables and every SQL statement. Knows no door."""
