@@ -1,0 +1,94 @@
+"""The errors a client may see. Each docstring is the default message; each class has a stable code.
+
+`app/http_errors.py` maps them to HTTP statuses, `graphql_schema/errors.py` to `extensions.code`; everything else is
+masked there.
+"""
+
+import inspect
+
+
+class TurngraphError(Exception):
+    """Something went wrong that the caller can act on."""
+
+    code = "ERROR"
+
+    def __init__(self, message: str | None = None) -> None:
+        super().__init__(message or inspect.cleandoc(self.__doc__ or ""))
+
+
+class InvalidRequest(TurngraphError):
+    """The request is not valid."""
+
+    code = "BAD_REQUEST"
+
+
+class InvalidProjectId(InvalidRequest):
+    """A project id has the form entity/project."""
+
+    code = "INVALID_PROJECT_ID"
+
+
+class InvalidCursor(InvalidRequest):
+    """The cursor is not one that this list gave out: pass endCursor or startCursor unchanged, or leave it out."""
+
+    code = "INVALID_CURSOR"
+
+
+class InvalidPage(InvalidRequest):
+    """Pass first with after, or last with before, between 0 and the list's maximum."""
+
+    code = "INVALID_PAGE"
+
+
+class InvalidLink(InvalidRequest):
+    """Pass 1 to 200 trace ids of 32 hex digits, and the id of a conversation that is not empty."""
+
+    code = "INVALID_LINK"
+
+
+class UnknownTraces(InvalidRequest):
+    """No spans of these traces are here."""
+
+    code = "UNKNOWN_TRACES"
+
+
+class TracesHaveConversation(InvalidRequest):
+    """Spans of these traces carry a conversation id, so they can't be linked to another one."""
+
+    code = "TRACES_HAVE_CONVERSATION"
+
+
+class Unauthorized(TurngraphError):
+    """An API key is needed: send it as `Authorization: Bearer KEY`, as HTTP Basic `api:KEY` or as `wandb-api-key`."""
+
+    code = "UNAUTHORIZED"
+
+
+class UndecodableBody(InvalidRequest):
+    """The body is not an OTLP export request."""
+
+    code = "UNDECODABLE_BODY"
+
+
+class UnsupportedMediaType(TurngraphError):
+    """Send OTLP as application/x-protobuf or application/json, plain or with content encoding gzip or deflate."""
+
+    code = "UNSUPPORTED_MEDIA_TYPE"
+
+
+class BodyTooLarge(TurngraphError):
+    """The body is larger than the server takes: send smaller batches, or raise TURNGRAPH_MAX_BODY_BYTES."""
+
+    code = "BODY_TOO_LARGE"
+
+
+class DatabaseUnavailable(TurngraphError):
+    """The database does not answer at the moment: try again shortly."""
+
+    code = "DATABASE_UNAVAILABLE"
+
+
+class InvalidDatabaseUrl(InvalidRequest):
+    """TURNGRAPH_DATABASE_URL must look like postgresql://user:password@host:5432/database."""
+
+    code = "INVALID_DATABASE_URL"
