@@ -1,0 +1,31 @@
+"""Costs that clients work out themselves as gen_ai.usage.cost (OpenLIT, LiteLLM, req_llm), and OpenLIT's tool calls."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from domain.dialects.canonical import known
+from domain.dialects.columns import integer, optional_float
+from domain.dialects.dialect import Dialect
+
+if TYPE_CHECKING:
+    from domain.dialects.json_text import Json
+    from domain.records import RawSpan
+
+_TOKENS: Final = ("gen_ai.usage.input_tokens", "gen_ai.usage.output_tokens", "gen_ai.usage.total_tokens")
+
+
+def columns(raw: RawSpan) -> dict[str, Json]:
+    get = raw.attributes.get
+    found: dict[str, Json] = {}
+    cost = optional_float(get("gen_ai.usage.cost"))
+    # OpenLIT: 0 as well when its list of prices could not be loaded, so 0 with tokens is no price.
+    if cost is not None and (cost > 0 or (cost == 0 and not any(integer(get(key)) for key in _TOKENS))):
+        found["cost_usd"] = cost
+    if get("gen_ai.operation.name") == "execute_tool":
+        # On chat spans, these are all calls in one text, joined by commas; the answer's parts have them apart.
+        found["tool_call_arguments"] = get("gen_ai.tool.args")
+    return known(found)
+
+
+DIALECT: Final = Dialect(name="openlit", columns=columns, roots=frozenset({"gen_ai"}))
