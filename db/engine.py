@@ -1,0 +1,162 @@
+"""Connections to PostgreSQL: one asyncpg pool, lent out for reading or for one transaction.
+
+Statements are plain SQL through asyncpg, not ORM sessions: the same rows as SQLModel entities cost 8 to 18 times the
+Python time. The SQLModel tables say what the columns are, and bulk statements are generated from them.
+"""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from typing import Any, Protocol, TypeVar
+
+import asyncpg
+import orjson
+
+from domain.errors import DatabaseUnavailable, InvalidDatabaseUrl
+
+T = TypeVar("T")
+
+Row = Mapping[str, Any]
+"""One row, by column name. Really an asyncpg Record, which also unpacks like a tuple."""
+
+ACQUIRE_TIMEOUT_S = 10
+"""How long a request waits for a connection before it is told to come back."""
+
+_ATTEMPTS = 4
+_CONFLICTS = (asyncpg.SerializationError, asyncpg.DeadlockDetectedError)
+_LOST = (
+    OSError,
+    TimeoutError,
+    asyncpg.PostgresConnectionError,
+    asyncpg.InvalidCatalogNameError,
+    asyncpg.OperatorInterventionError,
+    asyncpg.InsufficientResourcesError,
+    asyncpg.InterfaceError,
+    # "cannot switch to state", when the server ends the connection just before the next statement (seen at a commit).
+    asyncpg.InternalClientError,
+)
+"""What a later try may be spared: a lost connection, a server that starts or stops, a full disk."""
+
+
+class Reader(Protocol):
+    """A connection that is lent out for reading."""
+
+    async def fetch(self, query: str, *args: object) -> list[Row]: ...
+    async def fetchrow(self, query: str, *args: object) -> Row | None: ...
+    async def fetchval(self, query: str, *args: object) -> Any: ...  # noqa: ANN401 - one column, whatever its type
+
+
+class Writer(Reader, Protocol):
+    """A connection inside a transaction, committed by whoever opened it."""
+
+    async def execute(self, query: str, *args: object) -> str: ...
+
+
+def plain_url(url: str) -> str:
+    """`postgresql://...` for asyncpg, whatever driver the URL names; raises InvalidDatabaseUrl."""
+    scheme, _, rest = url.partition("://")
+    if not rest or scheme.partition("+")[0].lower() not in ("postgresql", "postgres"):
+        raise InvalidDatabaseUrl
+    # By hand: urlunsplit drops the empty host of postgresql:///database?host=/socket/folder.
+    return f"postgresql://{rest}"
+
+
+def sqlalchemy_url(url: str) -> str:
+    """The same database for SQLAlchemy, which alembic uses."""
+    return "postgresql+asyncpg://" + plain_url(url).removeprefix("postgresql://")
+
+
+class Database:
+    """The pool: `read()` lends a connection, `write()` a transaction, `transact()` one that is tried again."""
+
+    def __init__(self, url: str, *, pool_size: int = 10, on_query: Callable[[Any], None] | None = None) -> None:
+        self._url = plain_url(url)
+        self._pool_size = pool_size
+        self._on_query = on_query
+        self._pool: asyncpg.Pool[Any] | None = None
+
+    async def open(self) -> None:
+        """Connect; raises DatabaseUnavailable, saying why."""
+        try:
+            self._pool = await asyncpg.create_pool(
+                self._url,
+                # No connections to keep up: while PostgreSQL is down, asyncpg would log a traceback for each attempt.
+                min_size=0,
+                init_size=1,
+                max_size=self._pool_size,
+                init=self._prepare,
+                reset=_reset,
+                command_timeout=60,
+            )
+        except (*_LOST, asyncpg.PostgresError) as error:
+            raise DatabaseUnavailable(
+                f"The database can't be reached ({error}): see TURNGRAPH_DATABASE_URL."
+            ) from error
+
+    async def close(self) -> None:
+        if self._pool is not None:
+            pool, self._pool = self._pool, None
+            try:
+                await asyncio.wait_for(pool.close(), 10)
+            except TimeoutError:
+                pool.terminate()
+
+    async def _prepare(self, connection: "asyncpg.Connection[Any]") -> None:
+        for name in ("json", "jsonb"):
+            await connection.set_type_codec(
+                name, schema="pg_catalog", encoder=lambda value: orjson.dumps(value).decode(), decoder=orjson.loads
+            )
+        if self._on_query is not None:
+            connection.add_query_logger(self._on_query)
+
+    @contextlib.asynccontextmanager
+    async def _lend(self) -> AsyncIterator[Any]:
+        if self._pool is None:
+            raise DatabaseUnavailable
+        try:
+            async with self._pool.acquire(timeout=ACQUIRE_TIMEOUT_S) as connection:
+                yield connection
+        except _LOST as error:
+            raise DatabaseUnavailable from error
+
+    @contextlib.asynccontextmanager
+    async def read(self) -> AsyncIterator[Reader]:
+        """A connection for statements that change nothing; raises DatabaseUnavailable."""
+        async with self._lend() as connection:
+            yield connection
+
+    @contextlib.asynccontextmanager
+    async def write(self) -> AsyncIterator[Writer]:
+        """One transaction: committed when the block ends, undone when it raises; raises DatabaseUnavailable."""
+        async with self._lend() as connection, connection.transaction():
+            yield connection
+
+    async def transact(self, work: Callable[[Writer], Awaitable[T]]) -> T:
+        """Run `work` in a transaction of its own, again when PostgreSQL ended it for another one's sake.
+
+        Raises DatabaseUnavailable, also when that happens each time: exporters drop what is answered with a 500.
+        `work` may run several times, so it must do nothing but what the transaction undoes.
+        """
+        for attempt in range(1, _ATTEMPTS + 1):
+            try:
+                async with self.write() as writer:
+                    return await work(writer)
+            except _CONFLICTS as error:
+                if attempt == _ATTEMPTS:
+                    raise DatabaseUnavailable from error
+                await asyncio.sleep(0.02 * 2**attempt)
+        raise AssertionError("unreachable")
+
+
+async def _reset(connection: "asyncpg.Connection[Any]") -> None:
+    # Nothing here changes a session's settings, so a returned connection needs no statement to clean it.
+    if connection.is_in_transaction():
+        await connection.reset()
+
+
+def by_key(rows: Sequence[Row], key: str) -> dict[str, list[Row]]:
+    """Rows grouped by one of their columns, in their order."""
+    groups: dict[str, list[Row]] = {}
+    for row in rows:
+        groups.setdefault(row[key], []).append(row)
+    return groups

@@ -1,0 +1,70 @@
+"""Who may change a trace: whoever holds its row in `trace`."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from db.engine import Writer
+from domain.projection import PROJECTION_VERSION
+
+
+class LockedTrace(NamedTuple):
+    """A row of `trace`, held until the transaction ends."""
+
+    trace_id: str
+    is_new: bool
+    """Made by this transaction: none of its spans is stored."""
+    projection_version: int
+    linked_conversation_id: str
+
+
+async def lock_traces(writer: Writer, project_id: int, trace_ids: Sequence[str]) -> dict[str, LockedTrace]:
+    """Lock the traces until the transaction ends, those that are not there yet made. `trace_ids` are sorted, distinct.
+
+    Sorted: two batches that lock the same traces in different orders deadlock. Without the lock two requests that
+    touch one trace each project it without the other's spans, and the later commit leaves a stale turn (measured: 58
+    to 985 wrong turns in a run; none with the lock).
+    """
+    new = await writer.fetch(
+        """
+        insert into trace (project_id, trace_id, projection_version)
+        select $1, u.trace_id, $3 from unnest($2::text[]) with ordinality u(trace_id, position) order by u.position
+        on conflict do nothing returning trace_id""",
+        project_id,
+        trace_ids,
+        PROJECTION_VERSION,
+    )
+    # Statements of their own: rows that another transaction had just inserted are only seen by a later snapshot.
+    rows = await writer.fetch(
+        """
+        select trace_id, projection_version, linked_conversation_id from trace
+        where project_id = $1 and trace_id = any($2::text[]) order by trace_id for update""",
+        project_id,
+        trace_ids,
+    )
+    made = {row["trace_id"] for row in new}
+    return {
+        row["trace_id"]: LockedTrace(
+            row["trace_id"], row["trace_id"] in made, row["projection_version"], row["linked_conversation_id"]
+        )
+        for row in rows
+    }
+
+
+async def lock_conversations(writer: Writer, project_id: int, conversation_ids: Sequence[str]) -> None:
+    """Lock the conversations' roll-ups until the transaction ends, after all traces. Sorted and distinct."""
+    await writer.execute(
+        """
+        insert into conversation (project_id, conversation_id, started_at, last_activity_at)
+        select $1, u.conversation_id, 'epoch', 'epoch'
+        from unnest($2::text[]) with ordinality u(conversation_id, position) order by u.position
+        on conflict do nothing""",
+        project_id,
+        conversation_ids,
+    )
+    await writer.execute(
+        """
+        select 1 from conversation where project_id = $1 and conversation_id = any($2::text[])
+        order by conversation_id for update""",
+        project_id,
+        conversation_ids,
+    )

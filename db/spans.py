@@ -1,0 +1,258 @@
+"""Spans and their bodies: written by key, read by trace, by conversation (the minimap) and one by one."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import MISSING, fields
+from datetime import datetime
+from hashlib import blake2b
+from operator import itemgetter
+from typing import Any
+
+import orjson
+
+from db.bulk import upsert_statement
+from db.engine import Reader, Row, Writer, by_key
+from db.models import Span
+from domain.records import Compaction, InputMessage, SpanContent, SpanRecord, Status, ToolRequest, ToolResponse
+
+_SCALARS = tuple(field.name for field in fields(SpanRecord) if field.name != "content")
+_DEFAULTS = {field.name: () if field.default is MISSING else field.default for field in fields(SpanContent)}
+_TUPLES = {"tool_requests": ToolRequest, "tool_responses": ToolResponse, "compactions": Compaction}
+_COLUMNS = ", ".join(f"s.{name}" for name in _SCALARS)
+
+SpanKey = tuple[str, str]
+"""Trace id and span id."""
+
+
+def _digest(content: SpanContent) -> str:
+    kept = {name: value for name, default in _DEFAULTS.items() if (value := getattr(content, name)) != default}
+    return orjson.dumps(kept, default=tuple).decode() if kept else ""
+
+
+def _content(digest: str) -> SpanContent:
+    if not digest:
+        return SpanContent()
+    values = orjson.loads(digest)
+    for name in ("content_refs", "user_refs", "output_refs"):
+        if name in values:
+            values[name] = tuple(values[name])
+    for name, kind in _TUPLES.items():
+        if name in values:
+            values[name] = tuple(kind(*item) for item in values[name])
+    if "new_input" in values:
+        values["new_input"] = tuple(_input_message(item) for item in values["new_input"])
+    if "task_notification" in values:
+        values["task_notification"] = _input_message(values["task_notification"])
+    return SpanContent(**values)
+
+
+def _input_message(item: Sequence[Any]) -> InputMessage:
+    text, refs, is_task_notification = item
+    return InputMessage(text, tuple(refs), is_task_notification)
+
+
+def from_row(row: Row) -> SpanRecord:
+    """A stored span, with its content where the row has a digest."""
+    values = {name: row[name] for name in _SCALARS}
+    values["status"] = Status(values["status"])
+    return SpanRecord(**values, content=_content(row["digest"]))
+
+
+async def upsert_spans(
+    writer: Writer, project_id: int, spans: Sequence[tuple[SpanRecord, bytes]], *, rewrite: bool = False
+) -> set[SpanKey]:
+    """Store spans with their raw bytes, the last writer winning; the keys of those that changed are returned.
+
+    The keys must be distinct. A span that was stored from the same bytes is left alone, unless `rewrite` asks for
+    all (after the rules that read the bytes have changed).
+    """
+    rows = []
+    for span, raw in spans:
+        row = {name: getattr(span, name) for name in _SCALARS}
+        row["project_id"] = project_id
+        row["duration_ms"] = span.duration_ms
+        row["raw_hash"] = int.from_bytes(blake2b(raw, digest_size=8).digest(), "big", signed=True)
+        rows.append(row)
+    changed = await writer.fetch(
+        upsert_statement(
+            Span, "true" if rewrite else "span.raw_hash <> excluded.raw_hash", "span.trace_id, span.span_id"
+        ),
+        orjson.dumps(rows).decode(),
+    )
+    keys: set[SpanKey] = {(row["trace_id"], row["span_id"]) for row in changed}
+    bodies = sorted(
+        (span.trace_id, span.span_id, _digest(span.content), raw)
+        for span, raw in spans
+        if (span.trace_id, span.span_id) in keys
+    )
+    if bodies:
+        await writer.execute(
+            """
+            insert into span_content (project_id, trace_id, span_id, digest, raw)
+            select $1, u.* from unnest($2::text[], $3::text[], $4::text[], $5::bytea[]) u
+            on conflict (project_id, trace_id, span_id) do update set digest = excluded.digest, raw = excluded.raw""",
+            project_id,
+            *map(list, zip(*bodies, strict=True)),
+        )
+    return keys
+
+
+async def spans_by_trace(reader: Reader, project_id: int, trace_ids: Iterable[str]) -> dict[str, list[SpanRecord]]:
+    """All spans of the traces with their content, as the projection wants them. Served by the primary keys."""
+    rows = await reader.fetch(
+        f"""
+        select {_COLUMNS}, c.digest
+        from span s join span_content c using (project_id, trace_id, span_id)
+        where s.project_id = $1 and s.trace_id = any($2::text[]) order by s.trace_id, s.span_id""",  # noqa: S608
+        project_id,
+        list(trace_ids),
+    )
+    return {trace_id: [from_row(row) for row in group] for trace_id, group in by_key(rows, "trace_id").items()}
+
+
+async def spans_by_conversation(
+    reader: Reader,
+    project_id: int,
+    conversation_ids: Sequence[str],
+    *,
+    started_after: datetime | None,
+    started_before: datetime | None,
+    last: int,
+    narrow: bool,
+    with_untagged: Sequence[str] = (),
+) -> dict[str, list[Row]]:
+    """The last `last` spans of each conversation that carry its id, oldest first; after inclusive, before exclusive.
+
+    `with_untagged` are those of the ids to which traces without any id belong, linked or as conversations by themselves
+    (`conversation.untagged_turn_count` knows): these traces' spans are added. Served by ix_turn_page.
+
+    `narrow` rows hold just what ix_span_minimap holds, so the index alone answers. A correlated subquery per id, not
+    `= any(ids)`: planning 10,000 ids that way takes 51 ms, this 0.2 ms.
+    """
+    bounds = ""
+    arguments: list[Any] = [project_id, conversation_ids, last]
+    for comparison, value in ((">=", started_after), ("<", started_before)):
+        if value is not None:
+            arguments.append(value)
+            bounds += f" and s.started_at {comparison} ${len(arguments)}"
+    columns = "s.trace_id, s.span_id, s.operation_name, s.status, s.duration_ms, s.started_at"
+    if not narrow:
+        columns = f"{_COLUMNS}, s.duration_ms, '' as digest"
+
+    def statement(spans_of_one: str) -> str:
+        return f"""
+        select s.*, u.id as wanted_id
+        from unnest($2::text[]) with ordinality u(id, position) cross join lateral (
+            {spans_of_one} order by s.started_at desc, s.span_id desc limit $3
+        ) s
+        order by u.position, s.started_at, s.span_id"""  # noqa: S608 - our own column names and comparisons
+
+    tagged = f"""
+            select {columns} from span s
+            where s.project_id = $1 and s.conversation_id = u.id and s.conversation_id <> ''{bounds}"""  # noqa: S608
+    found = by_key(await reader.fetch(statement(tagged), *arguments), "wanted_id")
+    if with_untagged:
+        # The inner limit keeps the planner from joining whole tables.
+        untagged = f"""
+            select s.* from turn t cross join lateral (
+                select {columns} from span s
+                where s.project_id = $1 and s.trace_id = t.trace_id and s.conversation_id = ''{bounds}
+                order by s.started_at desc, s.span_id desc limit $3
+            ) s
+            where t.project_id = $1 and t.conversation_id = u.id
+            and t.conversation_id_source in ('trace', 'link')"""  # noqa: S608
+        rows = await reader.fetch(statement(untagged), project_id, with_untagged, *arguments[2:])
+        for conversation_id, more in by_key(rows, "wanted_id").items():
+            both = sorted([*found.get(conversation_id, []), *more], key=itemgetter("started_at", "span_id"))
+            found[conversation_id] = both[-last:]
+    return found
+
+
+async def spans_by_turn(
+    reader: Reader, project_id: int, turns: Sequence[tuple[str, str]], *, limit: int
+) -> dict[tuple[str, str], list[SpanRecord]]:
+    """The first `limit` spans of each turn (conversation id, trace id), in the order of start; no content."""
+    rows = await reader.fetch(
+        f"""
+        select s.*, u.conversation_id as turn_conversation_id
+        from unnest($2::text[], $3::text[]) with ordinality u(conversation_id, trace_id, position) cross join lateral (
+            select {_COLUMNS}, '' as digest from span s
+            where s.project_id = $1 and s.trace_id = u.trace_id and s.conversation_id in (u.conversation_id, '')
+            order by s.started_at, s.span_id limit $4
+        ) s
+        order by u.position, s.started_at, s.span_id""",  # noqa: S608
+        project_id,
+        [conversation_id for conversation_id, _ in turns],
+        [trace_id for _, trace_id in turns],
+        limit,
+    )
+    found: dict[tuple[str, str], list[SpanRecord]] = {}
+    for row in rows:
+        found.setdefault((row["turn_conversation_id"], row["trace_id"]), []).append(from_row(row))
+    return found
+
+
+async def spans_by_key(reader: Reader, project_id: int, keys: Sequence[SpanKey]) -> dict[SpanKey, SpanRecord]:
+    """Spans by trace id and span id; no content. Served by the primary key."""
+    rows = await reader.fetch(
+        f"""
+        select s.* from unnest($2::text[], $3::text[]) u(trace_id, span_id) cross join lateral (
+            select {_COLUMNS}, '' as digest from span s
+            where s.project_id = $1 and s.trace_id = u.trace_id and s.span_id = u.span_id limit 1
+        ) s""",  # noqa: S608
+        project_id,
+        [trace_id for trace_id, _ in keys],
+        [span_id for _, span_id in keys],
+    )
+    return {(row["trace_id"], row["span_id"]): from_row(row) for row in rows}
+
+
+async def raw_spans_by_key(reader: Reader, project_id: int, keys: Sequence[SpanKey]) -> dict[SpanKey, bytes]:
+    """Spans as received (OTLP TracesData), by trace id and span id. Served by the primary key."""
+    rows = await reader.fetch(
+        """
+        select c.* from unnest($2::text[], $3::text[]) u(trace_id, span_id) cross join lateral (
+            select c.trace_id, c.span_id, c.raw from span_content c
+            where c.project_id = $1 and c.trace_id = u.trace_id and c.span_id = u.span_id limit 1
+        ) c""",
+        project_id,
+        [trace_id for trace_id, _ in keys],
+        [span_id for _, span_id in keys],
+    )
+    return {(row["trace_id"], row["span_id"]): row["raw"] for row in rows}
+
+
+async def spans_by_response(reader: Reader, project_id: int, response_ids: Sequence[str]) -> dict[str, str]:
+    """The id of the span that brought each answer, the first where several report it. Served by ix_span_response."""
+    rows = await reader.fetch(
+        """
+        select distinct on (s.response_id) s.response_id, s.span_id from unnest($2::text[]) u(response_id)
+        join span s on s.project_id = $1 and s.response_id = u.response_id and s.response_id <> ''
+        order by s.response_id, s.started_at, s.span_id""",
+        project_id,
+        response_ids,
+    )
+    return {row["response_id"]: row["span_id"] for row in rows}
+
+
+async def tagged_traces(reader: Reader, project_id: int, trace_ids: Sequence[str]) -> dict[str, bool]:
+    """Those of the traces that have spans, and whether one of these carries a conversation id. Served by the primary
+    key.
+    """
+    rows = await reader.fetch(
+        """
+        select s.trace_id, bool_or(s.conversation_id <> '') as is_tagged from unnest($2::text[]) u(trace_id)
+        join span s on s.project_id = $1 and s.trace_id = u.trace_id group by s.trace_id""",
+        project_id,
+        trace_ids,
+    )
+    return {row["trace_id"]: row["is_tagged"] for row in rows}
+
+
+async def raw_spans_by_trace(reader: Reader, project_id: int, trace_ids: Sequence[str]) -> list[bytes]:
+    """All spans of the traces as received. Served by the primary key."""
+    rows = await reader.fetch(
+        "select raw from span_content where project_id = $1 and trace_id = any($2::text[]) order by trace_id, span_id",
+        project_id,
+        trace_ids,
+    )
+    return [row["raw"] for row in rows]

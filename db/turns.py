@@ -1,0 +1,221 @@
+"""Turns and their messages: replaced as a whole for the traces that changed, read in pages."""
+
+from collections.abc import Sequence
+from dataclasses import fields
+from datetime import datetime
+from typing import Any, NamedTuple
+
+from db.bulk import upsert_rows
+from db.engine import Reader, Row, Writer, by_key
+from db.models import Message, Turn
+from domain.records import MessageRecord, MessageView, TurnRecord
+
+_TURN_COLUMNS = (*(field.name for field in fields(TurnRecord) if field.name != "messages"), "message_count")
+_MESSAGE_COLUMNS = tuple(field.name for field in fields(MessageRecord))
+_TURNS = ", ".join(f"t.{name}" for name in _TURN_COLUMNS)
+_MESSAGES = ", ".join(f"m.{name}" for name in ("position", *_MESSAGE_COLUMNS))
+
+TurnKey = tuple[str, str]
+"""Conversation id and trace id."""
+
+
+class TurnPosition(NamedTuple):
+    """A turn's place among its conversation's turns."""
+
+    started_at: datetime
+    trace_id: str
+
+
+async def replace_turns(
+    writer: Writer, project_id: int, trace_ids: Sequence[str], turns: Sequence[TurnRecord]
+) -> set[str]:
+    """Make `turns` all the turns of these traces; the ids of the conversations that had or have one are returned.
+
+    Whoever calls holds the traces' locks. Rows that stay the same are not written.
+    """
+    before = await writer.fetch(
+        """
+        select t.conversation_id, t.trace_id, t.message_rows
+        from unnest($2::text[]) u(trace_id) join turn t on t.project_id = $1 and t.trace_id = u.trace_id""",
+        project_id,
+        trace_ids,
+    )
+    counts = {(turn.conversation_id, turn.trace_id): len(turn.messages) for turn in turns}
+    shorter = [
+        (row["conversation_id"], row["trace_id"], counts.get((row["conversation_id"], row["trace_id"]), 0))
+        for row in before
+        if row["message_rows"] > counts.get((row["conversation_id"], row["trace_id"]), 0)
+    ]
+    gone = [
+        (row["conversation_id"], row["trace_id"])
+        for row in before
+        if (row["conversation_id"], row["trace_id"]) not in counts
+    ]
+    if shorter:
+        await writer.execute(
+            """
+            delete from message m using unnest($2::text[], $3::text[], $4::int[]) u(conversation_id, trace_id, kept)
+            where m.project_id = $1 and m.conversation_id = u.conversation_id and m.trace_id = u.trace_id
+            and m.position >= u.kept""",
+            project_id,
+            *map(list, zip(*shorter, strict=True)),
+        )
+    if gone:
+        await writer.execute(
+            """
+            delete from turn t using unnest($2::text[], $3::text[]) u(conversation_id, trace_id)
+            where t.project_id = $1 and t.conversation_id = u.conversation_id and t.trace_id = u.trace_id""",
+            project_id,
+            *map(list, zip(*gone, strict=True)),
+        )
+    await upsert_rows(writer, Turn, [_turn_row(project_id, turn) for turn in turns])
+    await upsert_rows(
+        writer,
+        Message,
+        [_message_row(project_id, turn, position) for turn in turns for position in range(len(turn.messages))],
+    )
+    return {row["conversation_id"] for row in before} | {turn.conversation_id for turn in turns}
+
+
+def _turn_row(project_id: int, turn: TurnRecord) -> dict[str, Any]:
+    row = {name: getattr(turn, name) for name in _TURN_COLUMNS if name != "message_count"}
+    counts = {"message_count": turn.message_count, "message_rows": len(turn.messages)}
+    return {**row, **counts, "project_id": project_id}
+
+
+def _message_row(project_id: int, turn: TurnRecord, position: int) -> dict[str, Any]:
+    message = turn.messages[position]
+    row = {name: getattr(message, name) for name in _MESSAGE_COLUMNS}
+    key = {"conversation_id": turn.conversation_id, "trace_id": turn.trace_id, "position": position}
+    return {**row, **key, "project_id": project_id}
+
+
+async def turns_by_conversation(
+    reader: Reader,
+    project_id: int,
+    conversation_ids: Sequence[str],
+    *,
+    limit: int,
+    backward: bool,
+    after: TurnPosition | None = None,
+    before: TurnPosition | None = None,
+) -> dict[str, list[Row]]:
+    """A keyset page of each conversation's turns, oldest first: the first `limit`, or `backward` the last.
+
+    Served by ix_turn_page.
+    """
+    bounds = ""
+    arguments: list[Any] = [project_id, conversation_ids, limit]
+    for comparison, bound in ((">", after), ("<", before)):
+        if bound is not None:
+            arguments += bound
+            bounds += f" and (t.started_at, t.trace_id) {comparison} (${len(arguments) - 1}, ${len(arguments)})"
+    order = "t.started_at desc, t.trace_id desc" if backward else "t.started_at, t.trace_id"
+    rows = await reader.fetch(
+        f"""
+        select t.* from unnest($2::text[]) with ordinality u(id, position) cross join lateral (
+            select {_TURNS} from turn t where t.project_id = $1 and t.conversation_id = u.id{bounds}
+            order by {order} limit $3
+        ) t
+        order by u.position, t.started_at, t.trace_id""",  # noqa: S608 - our own column names and comparisons
+        *arguments,
+    )
+    return by_key(rows, "conversation_id")
+
+
+async def turn_pages(
+    reader: Reader, project_id: int, conversation_ids: Sequence[str], *, limit: int, offset: int
+) -> dict[str, tuple[int, list[Row]]]:
+    """Per conversation the number of its turns and one page: `offset` newest turns skipped, then `limit`, oldest first.
+
+    Offsets are what the REST contract pages by. Served by ix_turn_page.
+    """
+    rows = await reader.fetch(
+        f"""
+        select u.id as wanted_id, c.turn_count, t.*
+        from unnest($2::text[]) with ordinality u(id, position)
+        cross join lateral (
+            select count(*) as turn_count from turn t where t.project_id = $1 and t.conversation_id = u.id
+        ) c
+        left join lateral (
+            select {_TURNS} from turn t where t.project_id = $1 and t.conversation_id = u.id
+            order by t.started_at desc, t.trace_id desc limit $3 offset $4
+        ) t on true
+        order by u.position, t.started_at, t.trace_id""",  # noqa: S608
+        project_id,
+        conversation_ids,
+        limit,
+        offset,
+    )
+    return {
+        wanted_id: (group[0]["turn_count"], [row for row in group if row["trace_id"] is not None])
+        for wanted_id, group in by_key(rows, "wanted_id").items()
+    }
+
+
+async def list_unlinked_traces(
+    reader: Reader,
+    project_id: int,
+    *,
+    limit: int,
+    backward: bool = False,
+    after: TurnPosition | None = None,
+    before: TurnPosition | None = None,
+) -> list[Row]:
+    """A keyset page of the turns of traces that are conversations by themselves, newest first: the first `limit`, or
+    `backward` the last. Served by ix_turn_unlinked.
+    """
+    bounds = ""
+    arguments: list[Any] = [project_id, limit]
+    for comparison, bound in (("<", after), (">", before)):
+        if bound is not None:
+            arguments += bound
+            bounds += f" and (t.started_at, t.trace_id) {comparison} (${len(arguments) - 1}, ${len(arguments)})"
+    order = "t.started_at, t.trace_id" if backward else "t.started_at desc, t.trace_id desc"
+    rows = await reader.fetch(
+        f"""
+        select {_TURNS} from turn t where t.project_id = $1 and t.conversation_id_source = 'trace'{bounds}
+        order by {order} limit $2""",  # noqa: S608
+        *arguments,
+    )
+    return rows[::-1] if backward else rows
+
+
+async def turns_by_key(reader: Reader, project_id: int, keys: Sequence[TurnKey]) -> dict[TurnKey, Row]:
+    """Turns by conversation id and trace id. Served by the primary key."""
+    rows = await reader.fetch(
+        f"""
+        select t.* from unnest($2::text[], $3::text[]) u(conversation_id, trace_id) cross join lateral (
+            select {_TURNS} from turn t
+            where t.project_id = $1 and t.conversation_id = u.conversation_id and t.trace_id = u.trace_id limit 1
+        ) t""",  # noqa: S608
+        project_id,
+        [conversation_id for conversation_id, _ in keys],
+        [trace_id for _, trace_id in keys],
+    )
+    return {(row["conversation_id"], row["trace_id"]): row for row in rows}
+
+
+async def messages_by_turn(
+    reader: Reader, project_id: int, keys: Sequence[TurnKey], *, view: MessageView
+) -> dict[TurnKey, list[Row]]:
+    """One view of the turns, in order. Served by the primary key."""
+    rows = await reader.fetch(
+        f"""
+        select u.conversation_id, u.trace_id, m.*
+        from unnest($2::text[], $3::text[]) u(conversation_id, trace_id) cross join lateral (
+            select {_MESSAGES} from message m
+            where m.project_id = $1 and m.conversation_id = u.conversation_id and m.trace_id = u.trace_id
+            and m.only_in in ('', $4)
+            order by m.position
+        ) m
+        order by u.conversation_id, u.trace_id, m.position""",  # noqa: S608
+        project_id,
+        [conversation_id for conversation_id, _ in keys],
+        [trace_id for _, trace_id in keys],
+        view,
+    )
+    found: dict[TurnKey, list[Row]] = {}
+    for row in rows:
+        found.setdefault((row["conversation_id"], row["trace_id"]), []).append(row)
+    return found

@@ -1,0 +1,37 @@
+"""All that is stored for a project, to be compared byte for byte."""
+
+from typing import Any
+
+from sqlmodel import SQLModel
+
+from db.engine import Database
+from domain.names import parse_project_id
+from tests.client import PROJECT
+
+DERIVED = ("turn", "message", "conversation")
+"""The tables that can be rebuilt from spans."""
+
+Dump = dict[str, list[dict[str, Any]]]
+
+
+async def dump(database: Database, project: str = PROJECT) -> Dump:
+    """Every table's rows of one project, in the order of its primary key, without the project's own number.
+
+    So two projects that were sent the same can be compared, too.
+    """
+    found: Dump = {}
+    async with database.read() as reader:
+        project_id = await reader.fetchval(
+            "select project_id from project where entity = $1 and name = $2", *parse_project_id(project)
+        )
+        for table in SQLModel.metadata.sorted_tables:
+            if table.name != "project":
+                columns = ", ".join(column.name for column in table.columns if column.name != "project_id")
+                keys = ", ".join(column.name for column in table.primary_key.columns)
+                found[table.name] = [
+                    dict(row)
+                    for row in await reader.fetch(
+                        f"select {columns} from {table.name} where project_id = $1 order by {keys}", project_id
+                    )
+                ]
+    return found
