@@ -1,0 +1,63 @@
+"""What mutations take."""
+
+import strawberry
+from strawberry.scalars import JSON
+
+PROJECT_ID = "entity/project; the project is made if it does not exist yet."
+
+
+@strawberry.input(one_of=True, description="What feedback is about: exactly one of the three.")
+class FeedbackTarget:
+    conversation_id: str | None = strawberry.field(default=strawberry.UNSET, description="A whole conversation.")
+    trace_id: str | None = strawberry.field(default=strawberry.UNSET, description="A turn, by its trace.")
+    span_id: str | None = strawberry.field(default=strawberry.UNSET, description="A span.")
+
+
+@strawberry.input(description="A named number.")
+class RatingInput:
+    name: str = strawberry.field(description="What is rated; once per feedback.")
+    value: float = strawberry.field(description="The number.")
+    reason: str | None = strawberry.field(default=None, description="Why, in words.")
+    confidence: float | None = strawberry.field(default=None, description="How sure the rater is, usually 0 to 1.")
+
+
+@strawberry.input(description="One judgement on a conversation, a turn or a span.")
+class CreateFeedbackInput:
+    project_id: str = strawberry.field(description=PROJECT_ID)
+    target: FeedbackTarget = strawberry.field(description="What it is about.")
+    feedback_type: str = strawberry.field(
+        description="What kind of judgement. wandb.agent_user_feedback and wandb.agent_monitor mark the minimap."
+    )
+    tags: list[str] = strawberry.field(default_factory=list, description="Labels, emoji included.")
+    ratings: list[RatingInput] = strawberry.field(default_factory=list, description="Numbers, by name.")
+    payload: JSON = strawberry.field(default_factory=dict, description="Anything else: a JSON object.")
+    creator: str | None = strawberry.field(default=None, description="Who gives it.")
+
+
+@strawberry.input(description="Traces without a conversation id, and the conversation that they are to be turns of.")
+class LinkTracesInput:
+    project_id: str = strawberry.field(description="entity/project")
+    trace_ids: list[str] = strawberry.field(description="1 to 200, 32 hex digits each.")
+    conversation_id: str = strawberry.field(description="The conversation; one that does not exist yet is made.")
+
+
+@strawberry.input(description="Traces that are not to be linked to a conversation any more.")
+class UnlinkTracesInput:
+    project_id: str = strawberry.field(description="entity/project")
+    trace_ids: list[str] = strawberry.field(description="1 to 200, 32 hex digits each.")
+
+
+@strawberry.input(
+    description="A project's own price of a model, in US dollars per token: $2.50 a million is 0.0000025."
+)
+class SetModelPriceInput:
+    project_id: str = strawberry.field(description=PROJECT_ID)
+    model: str = strawberry.field(description="The model's name exactly as spans carry it.")
+    input_usd_per_token: float = strawberry.field(description="Uncached input.")
+    output_usd_per_token: float = strawberry.field(description="Output.")
+    cache_read_usd_per_token: float | None = strawberry.field(
+        default=None, description="Input read from a cache; like uncached input when left out."
+    )
+    cache_write_usd_per_token: float | None = strawberry.field(
+        default=None, description="Input written to a cache; like uncached input when left out."
+    )

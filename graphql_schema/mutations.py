@@ -1,0 +1,209 @@
+"""What a client may change: feedback, prices, links of traces to conversations. One transaction each, answered after
+commit.
+"""
+
+import math
+import re
+import uuid
+from collections.abc import Awaitable, Callable
+from typing import Annotated, Any, TypeVar
+
+import strawberry
+
+from db import conversations, feedback, links, prices, projects
+from db.engine import Writer
+from db.projects import ProjectRecord
+from domain.dialects import conversation_id_as_stored, hex_id_as_stored, storable
+from domain.errors import InvalidLink, InvalidRequest
+from domain.names import parse_project_id
+from domain.pricing import MAX_MODEL_NAME, TokenPrices
+from graphql_schema.context import Info
+from graphql_schema.inputs import CreateFeedbackInput, LinkTracesInput, SetModelPriceInput, UnlinkTracesInput
+from graphql_schema.types.conversation import Conversation
+from graphql_schema.types.feedback import Feedback
+from graphql_schema.types.links import LinkedTraces, UnlinkedTraces
+from graphql_schema.types.usage import ModelPrice
+
+T = TypeVar("T")
+
+
+class InvalidFeedback(InvalidRequest):
+    """Feedback needs a type, a target that is not empty, and ratings with distinct names and finite numbers."""
+
+    code = "INVALID_FEEDBACK"
+
+
+class InvalidModel(InvalidRequest):
+    """A price needs the name of a model, of at most 512 bytes in UTF-8."""
+
+    code = "INVALID_MODEL"
+
+
+MAX_PAYLOAD_LEVELS = 64
+"""So that every answer that holds a payload can be written: orjson gives up at 254 levels."""
+
+MAX_TRACES = 200
+"""Traces linked at once: their spans are read back in one transaction."""
+
+_HEX_ID = re.compile("[0-9a-f]{0,64}")
+_TRACE_ID = re.compile("[0-9a-f]{32}")
+_STORABLE_INTEGERS = range(-(2**63), 2**64)
+
+
+async def _in_project(info: Info, project_id: str, work: Callable[[Writer, ProjectRecord], Awaitable[T]]) -> T:
+    entity, name = parse_project_id(project_id)
+
+    async def transaction(writer: Writer) -> T:
+        return await work(writer, await projects.ensure_project(writer, entity, name))
+
+    done = await info.context.database.transact(transaction)
+    info.context.forget()
+    return done
+
+
+def _checked(given: CreateFeedbackInput) -> dict[str, object]:
+    """The row of a feedback; raises InvalidFeedback."""
+    target = given.target
+    row: dict[str, object] = {
+        "conversation_id": conversation_id_as_stored(target.conversation_id or ""),
+        "trace_id": _hex_id(target.trace_id or "", "traceId"),
+        "span_id": _hex_id(target.span_id or "", "spanId"),
+    }
+    if not any(row.values()):
+        raise InvalidFeedback("The target's id is empty.")
+    if not given.feedback_type:
+        raise InvalidFeedback("feedbackType is empty.")
+    if not isinstance(given.payload, dict):
+        raise InvalidFeedback("payload is a JSON object.")
+    names = [storable(rating.name) for rating in given.ratings]
+    if len(set(names)) < len(names):
+        raise InvalidFeedback("Each rating has a name of its own.")
+    numbers = [rating.value for rating in given.ratings]
+    numbers += [rating.confidence for rating in given.ratings if rating.confidence is not None]
+    if not all(map(math.isfinite, numbers)):
+        raise InvalidFeedback("Ratings are finite numbers.")
+    return row | {
+        "feedback_id": str(uuid.uuid4()),
+        "feedback_type": storable(given.feedback_type),
+        "tags": [storable(tag) for tag in given.tags],
+        "ratings": [
+            {
+                "name": name,
+                "value": rating.value,
+                "reason": None if rating.reason is None else storable(rating.reason),
+                "confidence": rating.confidence,
+            }
+            for name, rating in zip(names, given.ratings, strict=True)
+        ],
+        "payload": _payload(given.payload, MAX_PAYLOAD_LEVELS),
+        "creator": storable(given.creator or ""),
+    }
+
+
+def _hex_id(given: str, name: str) -> str:
+    stored = hex_id_as_stored(given)
+    if not _HEX_ID.fullmatch(stored):
+        raise InvalidFeedback(f"{name} is at most 64 hex digits.")
+    return stored
+
+
+def _payload(value: Any, levels: int) -> Any:  # noqa: ANN401 - any JSON
+    """The value as jsonb takes it; raises InvalidFeedback."""
+    if levels == 0 and isinstance(value, dict | list):
+        raise InvalidFeedback(f"payload has more than {MAX_PAYLOAD_LEVELS} levels.")
+    match value:
+        case str():
+            return storable(value)
+        case dict():
+            return {storable(name): _payload(item, levels - 1) for name, item in value.items()}
+        case list():
+            return [_payload(item, levels - 1) for item in value]
+        case float() if not math.isfinite(value):
+            raise InvalidFeedback("The numbers of payload are finite.")
+        case int() if value not in _STORABLE_INTEGERS:
+            raise InvalidFeedback("The whole numbers of payload have at most 64 bits.")
+    return value
+
+
+def _trace_ids(given: list[str]) -> list[str]:
+    """The traces, each once; raises InvalidLink."""
+    if not 1 <= len(given) <= MAX_TRACES:
+        raise InvalidLink(f"traceIds holds 1 to {MAX_TRACES} ids, got {len(given)}: link in several requests.")
+    stored = list(dict.fromkeys(map(hex_id_as_stored, given)))
+    for trace_id in stored:
+        if not _TRACE_ID.fullmatch(trace_id):
+            raise InvalidLink(f"A trace id is 32 hex digits, got {trace_id[:64]!r}.")
+    return stored
+
+
+@strawberry.type(description="What a client may change. Every mutation is committed before it is answered.")
+class Mutation:
+    @strawberry.mutation(description="Store one judgement. What it is about need not have arrived yet.")
+    async def create_feedback(
+        self, info: Info, input: Annotated[CreateFeedbackInput, strawberry.argument(description="The judgement.")]
+    ) -> Feedback:
+        row = _checked(input)
+
+        async def work(writer: Writer, project: ProjectRecord) -> Feedback:
+            return Feedback.from_row(project, await feedback.insert_feedback(writer, project.project_id, row))
+
+        return await _in_project(info, input.project_id, work)
+
+    @strawberry.mutation(description="Set a project's own price of a model, from now on and for all its spans.")
+    async def set_model_price(
+        self, info: Info, input: Annotated[SetModelPriceInput, strawberry.argument(description="The price.")]
+    ) -> ModelPrice:
+        model = storable(input.model)
+        if not 0 < len(model.encode()) <= MAX_MODEL_NAME:
+            raise InvalidModel
+
+        def given(price: float | None) -> float:
+            return input.input_usd_per_token if price is None else price
+
+        new = TokenPrices.from_usd_per_token(
+            input.input_usd_per_token,
+            input.output_usd_per_token,
+            given(input.cache_read_usd_per_token),
+            given(input.cache_write_usd_per_token),
+        )
+
+        async def work(writer: Writer, project: ProjectRecord) -> ModelPrice:
+            await prices.insert_model_price(writer, project.project_id, model, new)
+            return ModelPrice.from_record(model, new, is_own=True)
+
+        return await _in_project(info, input.project_id, work)
+
+    @strawberry.mutation(
+        description="Make traces without a conversation id turns of a conversation. The link stays when spans are sent "
+        "again, and rests once a span of the trace carries an id itself. Linked traces can be linked anew."
+    )
+    async def link_traces(
+        self, info: Info, input: Annotated[LinkTracesInput, strawberry.argument(description="What belongs where.")]
+    ) -> LinkedTraces:
+        trace_ids = _trace_ids(input.trace_ids)
+        conversation_id = conversation_id_as_stored(input.conversation_id)
+        if not conversation_id:
+            raise InvalidLink("conversationId is empty: unlinkTraces undoes links.")
+
+        async def work(writer: Writer, project: ProjectRecord) -> LinkedTraces:
+            await links.link_traces(writer, project.project_id, sorted(trace_ids), conversation_id)
+            found = await conversations.conversations_by_id(writer, project.project_id, [conversation_id])
+            conversation = Conversation.from_row(project, found[conversation_id])
+            return LinkedTraces(linked_trace_ids=trace_ids, conversation=conversation)
+
+        return await _in_project(info, input.project_id, work)
+
+    @strawberry.mutation(
+        description="Undo links: the traces are conversations by themselves again. Those without a link stay as they "
+        "are."
+    )
+    async def unlink_traces(
+        self, info: Info, input: Annotated[UnlinkTracesInput, strawberry.argument(description="Which traces.")]
+    ) -> UnlinkedTraces:
+        trace_ids = _trace_ids(input.trace_ids)
+
+        async def work(writer: Writer, project: ProjectRecord) -> UnlinkedTraces:
+            await links.link_traces(writer, project.project_id, sorted(trace_ids), "")
+            return UnlinkedTraces(unlinked_trace_ids=trace_ids)
+
+        return await _in_project(info, input.project_id, work)

@@ -1,0 +1,96 @@
+"""Connections with keyset cursors: pages stay put while data arrives."""
+
+import base64
+import binascii
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, Generic, TypeVar
+
+import strawberry
+
+from domain.dialects import storable
+from domain.errors import InvalidCursor, InvalidPage
+
+DEFAULT_PAGE = 50
+MAX_PAGE = 200
+
+T = TypeVar("T")
+
+Position = tuple[datetime, str]
+"""Where an element stands in its list: an instant and an id that decides between equals."""
+
+
+@strawberry.type(description="Where a page stands in its list (Relay's connection specification).")
+class PageInfo:
+    has_next_page: bool = strawberry.field(description="More follow after endCursor.")
+    has_previous_page: bool = strawberry.field(description="More come before startCursor.")
+    start_cursor: str | None = strawberry.field(description="Pass as `before` to page back; null on an empty page.")
+    end_cursor: str | None = strawberry.field(description="Pass as `after` to page forwards; null on an empty page.")
+
+
+@strawberry.type(description="One element of a page, with its cursor.")
+class Edge(Generic[T]):
+    cursor: str = strawberry.field(description="Opaque. Stays valid while data arrives.")
+    node: T = strawberry.field(description="The element.")
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """A checked page request: keyset bounds, a direction and a size. Hashable, so that loaders can group by it."""
+
+    limit: int
+    backward: bool
+    after: Position | None
+    before: Position | None
+
+    @property
+    def with_probe(self) -> int:
+        """One more than asked for: whether there is more costs no second statement."""
+        return self.limit + 1
+
+
+def page_of(first: int | None, after: str | None, last: int | None, before: str | None) -> Page:
+    """Check the four arguments; raises InvalidPage, InvalidCursor."""
+    if first is not None and last is not None:
+        raise InvalidPage("Pass either first or last, not both.")
+    limit = last if last is not None else DEFAULT_PAGE if first is None else first
+    if not 0 <= limit <= MAX_PAGE:
+        raise InvalidPage(f"A page holds 0 to {MAX_PAGE} elements, got {limit}: page on with the cursors.")
+    return Page(limit, last is not None, decode_cursor(after), decode_cursor(before))
+
+
+def encode_cursor(position: Position) -> str:
+    instant, key = position
+    return base64.urlsafe_b64encode(json.dumps([instant.isoformat(), key]).encode()).decode().rstrip("=")
+
+
+def decode_cursor(cursor: str | None) -> Position | None:
+    if cursor is None:
+        return None
+    try:
+        instant, key = json.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
+        parsed = datetime.fromisoformat(instant)
+        in_utc = parsed.astimezone(UTC)
+    except (binascii.Error, ValueError, TypeError, OverflowError, RecursionError):
+        raise InvalidCursor from None
+    if parsed.tzinfo is None or not isinstance(key, str) or key != storable(key):
+        raise InvalidCursor
+    return in_utc, key
+
+
+def edges_of(
+    rows: Sequence[Any], page: Page, position: Callable[[Any], Position], node: Callable[[Any], T]
+) -> tuple[list[Edge[T]], PageInfo]:
+    """The edges of a page whose rows (list order, one more than the limit where there is more) were read."""
+    more = len(rows) > page.limit
+    kept = rows if not more else rows[-page.limit :] if page.backward and page.limit else rows[: page.limit]
+    edges = [Edge(cursor=encode_cursor(position(row)), node=node(row)) for row in kept]
+    info = PageInfo(
+        has_next_page=page.before is not None if page.backward else more,
+        has_previous_page=more if page.backward else page.after is not None,
+        start_cursor=edges[0].cursor if edges else None,
+        end_cursor=edges[-1].cursor if edges else None,
+    )
+    return edges, info

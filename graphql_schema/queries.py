@@ -1,0 +1,72 @@
+"""Where reading starts."""
+
+from typing import Annotated
+
+import strawberry
+
+from db import projects
+from db.projects import ProjectRecord
+from domain.dialects import conversation_id_as_stored, hex_id_as_stored
+from domain.errors import InvalidProjectId
+from domain.names import parse_project_id
+from graphql_schema.context import Info
+from graphql_schema.node_ids import parse_node_id
+from graphql_schema.types.conversation import Conversation
+from graphql_schema.types.node import Node
+from graphql_schema.types.project import Project
+from graphql_schema.types.span import Span
+from graphql_schema.types.turn import Turn
+
+MAX_PROJECTS = 1000
+
+
+async def find_project(info: Info, project_id: str) -> ProjectRecord | None:
+    """The project of that id; raises InvalidProjectId."""
+    entity, name = parse_project_id(project_id)
+    async with info.context.database.read() as reader:
+        return await projects.find_project(reader, entity, name)
+
+
+@strawberry.type(description="Where reading starts.")
+class Query:
+    @strawberry.field(description="One project; null if nothing was ever stored in it.")
+    async def project(
+        self, info: Info, id: Annotated[strawberry.ID, strawberry.argument(description="entity/project")]
+    ) -> Project | None:
+        record = await find_project(info, id)
+        return None if record is None else Project.from_record(record)
+
+    @strawberry.field(description=f"All projects by entity and name, {MAX_PROJECTS:,} at most.")
+    async def projects(self, info: Info) -> list[Project]:
+        async with info.context.database.read() as reader:
+            return [Project.from_record(record) for record in await projects.list_projects(reader, limit=MAX_PROJECTS)]
+
+    @strawberry.field(description="Any object by its global id; null if there is none.")
+    async def node(
+        self, info: Info, id: Annotated[strawberry.ID, strawberry.argument(description="An `id` of this API.")]
+    ) -> Node | None:
+        parsed = parse_node_id(id)
+        if parsed is None:
+            return None
+        try:
+            project = await find_project(info, parsed.project_id)
+        except InvalidProjectId:
+            return None
+        if project is None:
+            return None
+        loaders = info.context.loaders(project)
+        match parsed.type_name, parsed.key:
+            case "Project", ():
+                return Project.from_record(project)
+            case "Conversation", (conversation_id,):
+                row = await loaders.conversation.load(conversation_id_as_stored(conversation_id))
+                return None if row is None else Conversation.from_row(project, row)
+            case "Turn", (conversation_id, trace_id):
+                key = (conversation_id_as_stored(conversation_id), hex_id_as_stored(trace_id))
+                row = await loaders.turn.load(key)
+                return None if row is None else Turn.from_row(project, row)
+            case "Span", (trace_id, span_id):
+                record = await loaders.span.load((hex_id_as_stored(trace_id), hex_id_as_stored(span_id)))
+                return None if record is None else Span.from_record(project, record)
+            case _:
+                return None

@@ -1,0 +1,188 @@
+"""Conversations: all turns with one id."""
+
+from datetime import datetime
+from typing import Annotated
+
+import strawberry
+
+from db.engine import Row
+from db.projects import ProjectRecord
+from domain.errors import InvalidPage
+from domain.names import project_id_of
+from domain.records import ModelUsage
+from graphql_schema.context import Info
+from graphql_schema.loaders import MAX_SPANS, MarkersKey, SpansKey, SpanWindow, TurnPageKey, TurnsKey
+from graphql_schema.pagination import Edge, edges_of, page_of
+from graphql_schema.scalars import Int64
+from graphql_schema.selection import selected_names
+from graphql_schema.types.feedback import Feedback, feedback_list
+from graphql_schema.types.node import Node
+from graphql_schema.types.span import NARROW, Span
+from graphql_schema.types.turn import Turn, TurnConnection, TurnPage
+from graphql_schema.types.usage import Cost, Usage, cost_with_basis, model_usages
+
+MAX_TURN_PAGE = 50
+
+StartedAfter = Annotated[datetime | None, strawberry.argument(description="Only spans that started then or later.")]
+StartedBefore = Annotated[datetime | None, strawberry.argument(description="Only spans that started earlier.")]
+LastSpans = Annotated[int, strawberry.argument(description=f"At most how many, the latest kept, up to {MAX_SPANS}.")]
+
+
+@strawberry.type(description="All turns with one conversation id in a project.")
+class Conversation(Node):
+    project: strawberry.Private[ProjectRecord]
+    usage_by_model: strawberry.Private[list[ModelUsage]]
+    usage_notes: strawberry.Private[list[tuple[str, int]]]
+    has_untagged_turns: strawberry.Private[bool]
+    conversation_id: str = strawberry.field(description="The id that its spans carry.")
+    name: str | None = strawberry.field(description="The newest name that its spans carry.")
+    started_at: datetime | None = strawberry.field(description="When its first turn began; null without turns.")
+    last_activity_at: datetime | None = strawberry.field(
+        description="The latest start or end of its spans; null without turns."
+    )
+    turn_count: Int64 = strawberry.field(description="How many turns it has.")
+    span_count: Int64 = strawberry.field(description="How many spans its turns have.")
+    message_count: Int64 = strawberry.field(description="How many messages its turns have.")
+    error_count: Int64 = strawberry.field(description="How many of its turns' spans have status ERROR.")
+    agents: list[str] = strawberry.field(description="The agents that answered, in order of appearance.")
+    usage: Usage = strawberry.field(description="Tokens, each LLM call counted once.")
+
+    @classmethod
+    def from_row(cls, project: ProjectRecord, row: Row) -> "Conversation":
+        usage_by_model = model_usages(row["usage_by_model"])
+        return cls(
+            project=project,
+            usage_by_model=usage_by_model,
+            usage_notes=row["usage_notes"],
+            has_untagged_turns=row["untagged_turn_count"] > 0,
+            conversation_id=row["conversation_id"],
+            name=row["name"] or None,
+            started_at=row["started_at"],
+            last_activity_at=row["last_activity_at"],
+            turn_count=row["turn_count"],
+            span_count=row["span_count"],
+            message_count=row["message_count"],
+            error_count=row["error_count"],
+            agents=row["agents"],
+            usage=Usage.total(usage_by_model),
+        )
+
+    @classmethod
+    def empty(cls, project: ProjectRecord, conversation_id: str) -> "Conversation":
+        """What `conversationsByIds` gives for an id that has no turns."""
+        none = Int64(0)
+        return cls(
+            project=project,
+            usage_by_model=[],
+            usage_notes=[],
+            has_untagged_turns=False,
+            conversation_id=conversation_id,
+            name=None,
+            started_at=None,
+            last_activity_at=None,
+            turn_count=none,
+            span_count=none,
+            message_count=none,
+            error_count=none,
+            agents=[],
+            usage=Usage.total(()),
+        )
+
+    def node_key(self) -> tuple[str, ...]:
+        return project_id_of(self.project.entity, self.project.name), self.conversation_id
+
+    @strawberry.field(description="What it cost, each LLM call counted once.")
+    async def cost(self, info: Info) -> Cost | None:
+        return await cost_with_basis(info.context.loaders(self.project), self.usage_by_model, self.usage_notes)
+
+    @strawberry.field(description="Its turns, oldest first. `last: 20` gives the newest 20.")
+    async def turns(
+        self,
+        info: Info,
+        first: Annotated[int | None, strawberry.argument(description="How many from the start, up to 200.")] = None,
+        after: Annotated[str | None, strawberry.argument(description="Only turns after this cursor.")] = None,
+        last: Annotated[int | None, strawberry.argument(description="How many from the end, up to 200.")] = None,
+        before: Annotated[str | None, strawberry.argument(description="Only turns before this cursor.")] = None,
+    ) -> TurnConnection:
+        page = page_of(first, after, last, before)
+        rows = await info.context.loaders(self.project).turns.load(TurnsKey(self.conversation_id, page))
+        edges: list[Edge[Turn]]
+        edges, page_info = edges_of(
+            rows,
+            page,
+            lambda row: (row["started_at"], row["trace_id"]),
+            lambda row: Turn.from_row(self.project, row),
+        )
+        return TurnConnection(edges=edges, page_info=page_info)
+
+    @strawberry.field(description="Its turns by offset, for chat views that load the newest first.")
+    async def turn_page(
+        self,
+        info: Info,
+        limit: Annotated[int, strawberry.argument(description=f"How many turns, 0 to {MAX_TURN_PAGE}.")] = 50,
+        offset: Annotated[int, strawberry.argument(description="How many of the newest turns to skip.")] = 0,
+    ) -> TurnPage:
+        if not 0 <= limit <= MAX_TURN_PAGE:
+            raise InvalidPage(f"`limit` is 0 to {MAX_TURN_PAGE}, got {limit}.")
+        if offset < 0:
+            raise InvalidPage(f"`offset` is not negative, got {offset}.")
+        total, rows = await info.context.loaders(self.project).turn_page.load(
+            TurnPageKey(self.conversation_id, limit, offset)
+        )
+        return TurnPage(
+            turns=[Turn.from_row(self.project, row) for row in rows],
+            total_turns=Int64(total),
+            has_more=bool(rows) and offset + len(rows) < total,
+            limit=limit,
+            offset=offset,
+        )
+
+    @strawberry.field(
+        description="Its spans across all turns, by start: those that carry its id themselves, and those of traces "
+        "without any id that are linked to it or are conversations by themselves. What a minimap draws."
+    )
+    async def spans(
+        self,
+        info: Info,
+        started_after: StartedAfter = None,
+        started_before: StartedBefore = None,
+        last: LastSpans = 200,
+    ) -> list[Span]:
+        window = _window(started_after, started_before, last)
+        narrow = selected_names(info) <= NARROW
+        rows = await info.context.loaders(self.project).spans.load(
+            SpansKey(self.conversation_id, self.has_untagged_turns, window, narrow)
+        )
+        return [Span.from_row(self.project, row, narrow=narrow) for row in rows]
+
+    @strawberry.field(description="Feedback on the conversation itself, oldest first: the newest 1,000.")
+    async def feedback(self, info: Info) -> list[Feedback]:
+        rows = await info.context.loaders(self.project).conversation_feedback.load(self.conversation_id)
+        return feedback_list(self.project, rows)
+
+    @strawberry.field(
+        description="What marks the minimap: feedback on the conversation, then on the turns whose spans are shown. A "
+        "trace that several of the listed conversations share marks the first of them only."
+    )
+    async def spans_feedback(
+        self,
+        info: Info,
+        started_after: StartedAfter = None,
+        started_before: StartedBefore = None,
+        last: LastSpans = 200,
+        feedback_types: Annotated[
+            list[str] | None, strawberry.argument(description="Only these types; all when left out.")
+        ] = None,
+    ) -> list[Feedback]:
+        window = _window(started_after, started_before, last)
+        key = MarkersKey(self.conversation_id, self.has_untagged_turns, window)
+        rows = await info.context.loaders(self.project).markers.load(key)
+        if feedback_types is not None:
+            rows = [row for row in rows if row["feedback_type"] in feedback_types]
+        return feedback_list(self.project, rows)
+
+
+def _window(started_after: datetime | None, started_before: datetime | None, last: int) -> SpanWindow:
+    if not 0 <= last <= MAX_SPANS:
+        raise InvalidPage(f"`last` is 0 to {MAX_SPANS}, got {last}.")
+    return SpanWindow(started_after, started_before, last)

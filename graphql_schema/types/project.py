@@ -1,0 +1,193 @@
+"""Projects: where every question starts."""
+
+from typing import Annotated
+
+import strawberry
+
+from db import conversations, turns
+from db import prices as price_rows
+from db.projects import ProjectRecord
+from domain.dialects import conversation_id_as_stored, hex_id_as_stored, storable
+from domain.errors import InvalidRequest
+from domain.names import project_id_of
+from domain.pricing import MAX_MODEL_NAME
+from graphql_schema.context import Info
+from graphql_schema.loaders import conversation_position, turn_position
+from graphql_schema.pagination import Edge, PageInfo, edges_of, page_of
+from graphql_schema.scalars import Int64
+from graphql_schema.types.conversation import Conversation
+from graphql_schema.types.node import Node
+from graphql_schema.types.span import Span
+from graphql_schema.types.turn import Turn
+from graphql_schema.types.usage import ModelPrice
+
+MAX_IDS = 10_000
+MAX_PRICES = 1000
+
+TraceId = Annotated[str, strawberry.argument(description="Hex digits, in either case.")]
+
+
+class TooManyIds(InvalidRequest):
+    """At most 10,000 ids can be asked for at once: ask in several requests."""
+
+    code = "TOO_MANY_IDS"
+
+
+@strawberry.type(description="A page of conversations, newest activity first.")
+class ConversationConnection:
+    project: strawberry.Private[ProjectRecord]
+    edges: list[Edge[Conversation]] = strawberry.field(description="The conversations with their cursors.")
+    page_info: PageInfo = strawberry.field(description="Where this page stands.")
+
+    @strawberry.field(description="How many conversations the project has.")
+    async def total_count(self, info: Info) -> Int64:
+        async with info.context.database.read() as reader:
+            return Int64(await conversations.count_conversations(reader, self.project.project_id))
+
+
+@strawberry.type(description="A page of traces without a conversation id, newest first.")
+class UnlinkedTraceConnection:
+    edges: list[Edge[Turn]] = strawberry.field(
+        description="The traces with their cursors, each as the one turn of its own conversation."
+    )
+    page_info: PageInfo = strawberry.field(description="Where this page stands.")
+
+
+@strawberry.type(description="Whose data it is: conversations, feedback and prices belong to one project.")
+class Project(Node):
+    project: strawberry.Private[ProjectRecord]
+    project_id: str = strawberry.field(description="entity/project, as clients send it.")
+
+    @classmethod
+    def from_record(cls, project: ProjectRecord) -> "Project":
+        return cls(project=project, project_id=project_id_of(project.entity, project.name))
+
+    def node_key(self) -> tuple[str, ...]:
+        return (self.project_id,)
+
+    @strawberry.field(description="One conversation by its id; null if it has no turns.")
+    async def conversation(
+        self, info: Info, id: Annotated[strawberry.ID, strawberry.argument(description="The conversation's id.")]
+    ) -> Conversation | None:
+        row = await info.context.loaders(self.project).conversation.load(conversation_id_as_stored(id))
+        return None if row is None else Conversation.from_row(self.project, row)
+
+    @strawberry.field(description="The project's conversations, newest activity first.")
+    async def conversations(
+        self,
+        info: Info,
+        first: Annotated[int | None, strawberry.argument(description="How many from the start, up to 200.")] = None,
+        after: Annotated[str | None, strawberry.argument(description="Only those after this cursor.")] = None,
+        last: Annotated[int | None, strawberry.argument(description="How many from the end, up to 200.")] = None,
+        before: Annotated[str | None, strawberry.argument(description="Only those before this cursor.")] = None,
+    ) -> ConversationConnection:
+        page = page_of(first, after, last, before)
+        async with info.context.database.read() as reader:
+            rows = await conversations.list_conversations(
+                reader,
+                self.project.project_id,
+                limit=page.with_probe,
+                backward=page.backward,
+                after=conversation_position(page.after),
+                before=conversation_position(page.before),
+            )
+        edges: list[Edge[Conversation]]
+        edges, page_info = edges_of(
+            rows,
+            page,
+            lambda row: (row["last_activity_at"], row["conversation_id"]),
+            lambda row: Conversation.from_row(self.project, row),
+        )
+        return ConversationConnection(project=self.project, edges=edges, page_info=page_info)
+
+    @strawberry.field(
+        description="Conversations by id: one for each id, in the order asked for, repeats kept. An id without turns "
+        "gives an empty conversation."
+    )
+    async def conversations_by_ids(
+        self,
+        info: Info,
+        ids: Annotated[list[strawberry.ID], strawberry.argument(description=f"At most {MAX_IDS:,}.")],
+    ) -> list[Conversation]:
+        if len(ids) > MAX_IDS:
+            raise TooManyIds
+        stored = [conversation_id_as_stored(id_) for id_ in ids]
+        rows = await info.context.loaders(self.project).conversation.load_many(stored)
+        return [
+            Conversation.empty(self.project, id_) if row is None else Conversation.from_row(self.project, row)
+            for id_, row in zip(stored, rows, strict=True)
+        ]
+
+    @strawberry.field(
+        description="Traces that are conversations by themselves, because no span of theirs carries a conversation id "
+        "and nobody linked them to one (`linkTraces`). Newest first."
+    )
+    async def unlinked_traces(
+        self,
+        info: Info,
+        first: Annotated[int | None, strawberry.argument(description="How many from the start, up to 200.")] = None,
+        after: Annotated[str | None, strawberry.argument(description="Only those after this cursor.")] = None,
+        last: Annotated[int | None, strawberry.argument(description="How many from the end, up to 200.")] = None,
+        before: Annotated[str | None, strawberry.argument(description="Only those before this cursor.")] = None,
+    ) -> UnlinkedTraceConnection:
+        page = page_of(first, after, last, before)
+        async with info.context.database.read() as reader:
+            rows = await turns.list_unlinked_traces(
+                reader,
+                self.project.project_id,
+                limit=page.with_probe,
+                backward=page.backward,
+                after=turn_position(page.after),
+                before=turn_position(page.before),
+            )
+        edges: list[Edge[Turn]]
+        edges, page_info = edges_of(
+            rows,
+            page,
+            lambda row: (row["started_at"], row["trace_id"]),
+            lambda row: Turn.from_row(self.project, row),
+        )
+        return UnlinkedTraceConnection(edges=edges, page_info=page_info)
+
+    @strawberry.field(description="One turn; null if there is none.")
+    async def turn(
+        self,
+        info: Info,
+        conversation_id: Annotated[
+            strawberry.ID, strawberry.argument(description='The conversation\'s id; "" for spans without one.')
+        ],
+        trace_id: TraceId,
+    ) -> Turn | None:
+        key = (conversation_id_as_stored(conversation_id), hex_id_as_stored(trace_id))
+        row = await info.context.loaders(self.project).turn.load(key)
+        return None if row is None else Turn.from_row(self.project, row)
+
+    @strawberry.field(description="One span; null if there is none.")
+    async def span(
+        self,
+        info: Info,
+        trace_id: TraceId,
+        span_id: Annotated[str, strawberry.argument(description="Hex digits, in either case.")],
+    ) -> Span | None:
+        key = (hex_id_as_stored(trace_id), hex_id_as_stored(span_id))
+        record = await info.context.loaders(self.project).span.load(key)
+        return None if record is None else Span.from_record(self.project, record)
+
+    @strawberry.field(
+        description="The prices that this project has set, by model, 1,000 at most. Other models cost what is "
+        "published."
+    )
+    async def model_prices(self, info: Info) -> list[ModelPrice]:
+        async with info.context.database.read() as reader:
+            rows = await price_rows.list_own_prices(reader, self.project.project_id, limit=MAX_PRICES)
+        return [ModelPrice.from_record(model, prices, is_own=True) for model, prices in rows]
+
+    @strawberry.field(description="What a model costs here: the project's price, else the published one, else null.")
+    async def model_price(
+        self, info: Info, model: Annotated[str, strawberry.argument(description="The model's name.")]
+    ) -> ModelPrice | None:
+        model = storable(model)
+        if len(model) > MAX_MODEL_NAME:
+            return None
+        found = await info.context.loaders(self.project).prices.load(model)
+        return None if found is None else ModelPrice.from_record(model, found.prices, is_own=found.is_own)

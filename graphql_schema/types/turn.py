@@ -1,0 +1,164 @@
+"""Turns: one trace inside one conversation."""
+
+from datetime import datetime
+from typing import TYPE_CHECKING, Annotated
+
+import strawberry
+
+from db.engine import Row
+from db.projects import ProjectRecord
+from domain.errors import InvalidPage
+from domain.names import project_id_of
+from domain.pricing import cost_of
+from domain.records import EPOCH, ModelUsage
+from graphql_schema.context import Info
+from graphql_schema.loaders import MAX_SPANS, MessagesKey, TurnSpansKey
+from graphql_schema.pagination import Edge, PageInfo
+from graphql_schema.scalars import Int64
+from graphql_schema.types.enums import MessageView, Status
+from graphql_schema.types.feedback import Feedback, feedback_list
+from graphql_schema.types.message import Message, message_from_row
+from graphql_schema.types.node import Node
+from graphql_schema.types.span import Span
+from graphql_schema.types.usage import Cost, Usage, cost_with_basis, model_usages
+
+if TYPE_CHECKING:
+    from graphql_schema.types.conversation import Conversation
+
+
+@strawberry.type(
+    description="One trace inside one conversation: a user's request and all that was done to answer it. Its spans are "
+    "those of the trace that carry the conversation's id or none."
+)
+class Turn(Node):
+    project: strawberry.Private[ProjectRecord]
+    usage_by_model: strawberry.Private[list[ModelUsage]]
+    usage_notes: strawberry.Private[list[tuple[str, int]]]
+    span_sum_by_model: strawberry.Private[list[ModelUsage]]
+    trace_id: str = strawberry.field(description="32 hex digits.")
+    conversation_id: str = strawberry.field(description='The conversation; "" for spans that carry no id.')
+    conversation_id_source: str | None = strawberry.field(
+        description='The attribute that the id was read from; "trace" where no span has one, and it is the trace\'s; '
+        '"link" where no span has one, and the trace was linked.'
+    )
+    dialect: str | None = strawberry.field(
+        description="The client family that its spans are written in, beyond the gen_ai and weave keys."
+    )
+    root_span_id: str = strawberry.field(description="The span that the header is read from.")
+    root_span_name: str = strawberry.field(description="The root's agent name, else its span name.")
+    agent_name: str | None = strawberry.field(description="The root's agent.")
+    agent_version: str | None = strawberry.field(description="The root's agent version.")
+    status: Status = strawberry.field(description="The root's status.")
+    provider: str | None = strawberry.field(description="The root's provider, lower case.")
+    agents: list[str] = strawberry.field(description="All agents that answered, in order of appearance.")
+    started_at: datetime = strawberry.field(description="The earliest start of the spans that carry the id.")
+    ended_at: datetime | None = strawberry.field(description="When the root ended; null while it is open.")
+    last_activity_at: datetime = strawberry.field(description="The latest start or end of its spans.")
+    duration_ms: Int64 = strawberry.field(description="The root's, in whole milliseconds; 0 while it is open.")
+    span_count: Int64 = strawberry.field(description="How many spans it has.")
+    message_count: Int64 = strawberry.field(description="How many messages it has, in the full view.")
+    error_count: Int64 = strawberry.field(description="How many of its spans have status ERROR.")
+    usage: Usage = strawberry.field(description="Tokens, each LLM call counted once.")
+
+    @classmethod
+    def from_row(cls, project: ProjectRecord, row: Row) -> "Turn":
+        usage_by_model = model_usages(row["usage_by_model"])
+        return cls(
+            project=project,
+            usage_by_model=usage_by_model,
+            usage_notes=row["usage_notes"],
+            span_sum_by_model=model_usages(row["span_sum_by_model"]),
+            trace_id=row["trace_id"],
+            conversation_id=row["conversation_id"],
+            conversation_id_source=row["conversation_id_source"] or None,
+            dialect=row["dialect"] or None,
+            root_span_id=row["root_span_id"],
+            root_span_name=row["root_span_name"],
+            agent_name=row["agent_name"] or None,
+            agent_version=row["agent_version"] or None,
+            status=Status(row["status"]),
+            provider=row["provider_name"] or None,
+            agents=row["agents"],
+            started_at=row["started_at"],
+            ended_at=None if row["ended_at"] == EPOCH else row["ended_at"],
+            last_activity_at=row["last_activity_at"],
+            duration_ms=row["duration_ms"],
+            span_count=row["span_count"],
+            message_count=row["message_count"],
+            error_count=row["error_count"],
+            usage=Usage.total(usage_by_model),
+        )
+
+    def node_key(self) -> tuple[str, ...]:
+        return project_id_of(self.project.entity, self.project.name), self.conversation_id, self.trace_id
+
+    @strawberry.field(description="What it cost, each LLM call counted once.")
+    async def cost(self, info: Info) -> Cost | None:
+        return await cost_with_basis(info.context.loaders(self.project), self.usage_by_model, self.usage_notes)
+
+    @strawberry.field(
+        description="Tokens summed over all spans, as Weave's routes do: double where an agent span repeats the "
+        "numbers of its LLM calls. `usage` is the true count."
+    )
+    def span_sum_usage(self) -> Usage:
+        return Usage.total(self.span_sum_by_model)
+
+    @strawberry.field(
+        description="US dollars summed over all spans, as Weave's routes do: double where an agent span repeats the "
+        "numbers of its LLM calls. `cost` is the true count."
+    )
+    async def span_sum_cost_usd(self, info: Info) -> float | None:
+        table = await info.context.loaders(self.project).price_table({usage.model for usage in self.span_sum_by_model})
+        cost = cost_of(self.span_sum_by_model, table)
+        return None if cost is None else cost.total_usd
+
+    @strawberry.field(description="The timeline.")
+    async def messages(
+        self,
+        info: Info,
+        view: Annotated[MessageView, strawberry.argument(description="Which messages are shown.")] = MessageView.FULL,
+    ) -> list[Message]:
+        key = (self.conversation_id, self.trace_id)
+        rows = await info.context.loaders(self.project).messages.load(MessagesKey(key, view))
+        return [message_from_row(self.project, key, row) for row in rows]
+
+    @strawberry.field(description="Its spans by start.")
+    async def spans(
+        self,
+        info: Info,
+        first: Annotated[int, strawberry.argument(description=f"At most how many, up to {MAX_SPANS}.")] = 200,
+    ) -> list[Span]:
+        if not 0 <= first <= MAX_SPANS:
+            raise InvalidPage(f"`first` is 0 to {MAX_SPANS}, got {first}.")
+        key = TurnSpansKey(self.conversation_id, self.trace_id, first)
+        records = await info.context.loaders(self.project).turn_spans.load(key)
+        return [Span.from_record(self.project, record) for record in records]
+
+    @strawberry.field(description="Feedback on this turn (its trace), oldest first: the newest 1,000.")
+    async def feedback(self, info: Info) -> list[Feedback]:
+        rows = await info.context.loaders(self.project).trace_feedback.load(self.trace_id)
+        return feedback_list(self.project, rows)
+
+    @strawberry.field(description="The conversation that this turn belongs to.")
+    async def conversation(
+        self, info: Info
+    ) -> Annotated["Conversation", strawberry.lazy("graphql_schema.types.conversation")] | None:
+        from graphql_schema.types.conversation import Conversation
+
+        row = await info.context.loaders(self.project).conversation.load(self.conversation_id)
+        return None if row is None else Conversation.from_row(self.project, row)
+
+
+@strawberry.type(description="A page of turns, oldest first.")
+class TurnConnection:
+    edges: list[Edge[Turn]] = strawberry.field(description="The turns with their cursors.")
+    page_info: PageInfo = strawberry.field(description="Where this page stands.")
+
+
+@strawberry.type(description="A page of turns by offset: newest pages first, oldest first inside.")
+class TurnPage:
+    turns: list[Turn] = strawberry.field(description="The turns, oldest first.")
+    total_turns: Int64 = strawberry.field(description="How many turns the conversation has.")
+    has_more: bool = strawberry.field(description="Older turns follow this page. False on an empty page.")
+    limit: int = strawberry.field(description="As asked.")
+    offset: int = strawberry.field(description="As asked.")
