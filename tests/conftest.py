@@ -1,0 +1,158 @@
+"""One migrated PostgreSQL per test worker, emptied after each test; the app in front of it, without a network."""
+
+import contextlib
+import os
+import shutil
+import tempfile
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import asyncpg
+import pytest
+from asgi_lifespan import LifespanManager
+from httpx import ASGITransport, AsyncClient
+from sqlmodel import SQLModel
+
+import db.models  # noqa: F401 - declares the tables
+from app.main import create_app
+from app.settings import Settings
+from db.embedded import EmbeddedPostgres
+from db.engine import Database
+from db.migrate import migrate
+from tests.client import Client
+
+
+@dataclass
+class Queries:
+    """The statements that the application ran, while recording."""
+
+    statements: list[str] = field(default_factory=list)
+
+    def record(self, query: Any) -> None:
+        self.statements.append(" ".join(query.query.split()))
+
+
+@pytest.fixture(scope="session")
+async def server_url() -> AsyncIterator[str]:
+    """A PostgreSQL server in which tests may make databases: TEST_DATABASE_URL, else an embedded one of their own."""
+    if given := os.environ.get("TEST_DATABASE_URL"):
+        yield given
+        return
+    # Short: socket paths hold 107 bytes. Readable: as root, the database runs as another user.
+    folder = Path(tempfile.mkdtemp(prefix="tg-"))
+    folder.chmod(0o755)
+    embedded = EmbeddedPostgres(folder / "data")
+    try:
+        yield (await embedded.start()).dsn()
+    finally:
+        await embedded.stop()
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+async def database_url(server_url: str, worker_id: str) -> AsyncIterator[str]:
+    """A migrated database of this worker's own."""
+    name = f"turngraph_test_{worker_id}"
+    connection = await asyncpg.connect(server_url)
+    await connection.execute(f"drop database if exists {name} with (force)")
+    await connection.execute(f"create database {name}")
+    head, _, query = server_url.partition("?")
+    url = head.rpartition("/")[0] + f"/{name}" + (f"?{query}" if query else "")
+    await migrate(url)
+    yield url
+    await connection.execute(f"drop database if exists {name} with (force)")
+    await connection.close()
+
+
+@contextlib.asynccontextmanager
+async def made_database(server_url: str, name: str) -> AsyncIterator[str]:
+    """An empty database, by its URL; dropped at the end."""
+    head, _, query = server_url.partition("?")
+    connection = await asyncpg.connect(server_url)
+    await connection.execute(f"drop database if exists {name} with (force)")
+    await connection.execute(f"create database {name}")
+    yield head.rpartition("/")[0] + f"/{name}" + (f"?{query}" if query else "")
+    await connection.execute(f"drop database if exists {name} with (force)")
+    await connection.close()
+
+
+@pytest.fixture(scope="session")
+async def scratch_databases(server_url: str, worker_id: str) -> AsyncIterator[list[str]]:
+    """Two databases, made once: making and dropping one makes PostgreSQL write a checkpoint."""
+    async with (
+        made_database(server_url, f"turngraph_scratch_{worker_id}") as one,
+        made_database(server_url, f"turngraph_another_{worker_id}") as another,
+    ):
+        yield [one, another]
+
+
+@pytest.fixture
+async def scratch_urls(scratch_databases: list[str]) -> AsyncIterator[list[str]]:
+    """Two databases without tables, for a test that makes its own."""
+    yield scratch_databases
+    for url in scratch_databases:
+        connection = await asyncpg.connect(url)
+        await connection.execute("drop schema public cascade; create schema public")
+        await connection.close()
+
+
+@pytest.fixture
+def scratch_url(scratch_urls: list[str]) -> str:
+    return scratch_urls[0]
+
+
+@pytest.fixture(scope="session")
+def queries() -> Queries:
+    return Queries()
+
+
+@pytest.fixture(scope="session")
+async def shared_database(database_url: str, queries: Queries) -> AsyncIterator[Database]:
+    database = Database(database_url, pool_size=20, on_query=queries.record)
+    await database.open()
+    yield database
+    await database.close()
+
+
+@pytest.fixture
+async def database(shared_database: Database) -> AsyncIterator[Database]:
+    """The worker's database, empty."""
+    yield shared_database
+    tables = ", ".join(table.name for table in SQLModel.metadata.sorted_tables)
+    async with shared_database.write() as writer:
+        await writer.execute(f"truncate {tables} restart identity")
+
+
+@pytest.fixture
+def settings() -> Settings:
+    """The server's settings; a test that needs others overrides this fixture."""
+    return Settings(max_body_bytes=4 * 1024 * 1024)
+
+
+@pytest.fixture
+async def http(settings: Settings, database: Database) -> AsyncIterator[AsyncClient]:
+    """Plain HTTP to the application."""
+    async with LifespanManager(create_app(settings, database)) as manager:
+        transport = ASGITransport(app=manager.app)
+        async with AsyncClient(transport=transport, base_url="http://turngraph.test") as client:
+            yield client
+
+
+@pytest.fixture
+def client(http: AsyncClient) -> Client:
+    """What a user has in hand: send spans, ask the two routes, ask the graph."""
+    return Client(http)
+
+
+@pytest.fixture
+async def lost(settings: Settings, database_url: str) -> AsyncIterator[Client]:
+    """A server whose database is gone."""
+    gone = Database(database_url)
+    await gone.open()
+    await gone.close()
+    async with LifespanManager(create_app(settings, gone)) as manager:
+        transport = ASGITransport(app=manager.app)
+        async with AsyncClient(transport=transport, base_url="http://turngraph.test") as http:
+            yield Client(http)

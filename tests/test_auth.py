@@ -1,0 +1,236 @@
+"""The server's key: what needs it, how it is brought, and where a server without one may listen."""
+
+import asyncio
+import base64
+import json
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+from asgi_lifespan import LifespanManager
+from httpx import ASGITransport, AsyncClient
+from pydantic import SecretStr
+from starlette.types import ASGIApp, Message
+
+from app.main import create_app
+from app.settings import NotSafe, Settings
+from db.engine import Database
+from tests.client import PROJECT, Client, export_request, said
+
+KEY = "s3cret:with-a-colon"
+
+
+def basic(user: str, password: str) -> dict[str, str]:
+    return {"authorization": "Basic " + base64.b64encode(f"{user}:{password}".encode()).decode()}
+
+
+@pytest.fixture
+async def guarded_app(database: Database) -> AsyncIterator[ASGIApp]:
+    async with LifespanManager(create_app(Settings(api_key=SecretStr(KEY)), database)) as manager:
+        yield manager.app
+
+
+@pytest.fixture
+async def guarded(guarded_app: ASGIApp) -> AsyncIterator[AsyncClient]:
+    """A server that asks for the key."""
+    transport = ASGITransport(app=guarded_app)
+    async with AsyncClient(transport=transport, base_url="http://turngraph.test") as client:
+        yield client
+
+
+DOORS = [
+    ("POST", "/v1/traces"),
+    ("POST", "/agents/otel/v1/traces"),
+    ("POST", "/v1/logs"),
+    ("POST", "/agents/conversations/spans"),
+    ("POST", "/agents/conversations/chat"),
+    ("POST", "/graphql"),
+    ("GET", "/graphql"),
+    ("GET", "/openapi.json"),
+    ("GET", "/"),
+    ("GET", "/no/such/page"),
+]
+
+GOOD = [
+    {"authorization": f"Bearer {KEY}"},
+    {"authorization": f"bearer  {KEY} "},
+    basic("api", KEY),
+    {"authorization": "basic " + basic("api", KEY)["authorization"].partition(" ")[2]},
+    {"wandb-api-key": KEY},
+    {"wandb-api-key": KEY, "authorization": "Bearer wrong"},
+]
+
+BAD = [
+    {},
+    {"authorization": "Bearer wrong"},
+    {"authorization": f"Bearer {KEY}x"},
+    {"authorization": "Bearer"},
+    {"authorization": KEY},
+    {"authorization": f"Digest {KEY}"},
+    basic("api", "wrong"),
+    basic(KEY, ""),
+    {"authorization": "Basic not-base64!"},
+    {"authorization": "Basic /w=="},
+    {"wandb-api-key": "wrong"},
+    {"wandb-api-key": "wrong", "authorization": f"Bearer {KEY}"},
+    {"wandb-api-key": ""},
+]
+
+
+# -- with a key -------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("method", "path"), DOORS)
+async def test_every_door_asks_for_the_key(guarded: AsyncClient, method: str, path: str) -> None:
+    response = await guarded.request(method, path)
+    assert (response.status_code, response.json()) == (
+        401,
+        {
+            "reason": "An API key is needed: send it as `Authorization: Bearer KEY`, as HTTP Basic `api:KEY` or as "
+            "`wandb-api-key`."
+        },
+    )
+    assert response.headers["www-authenticate"] == 'Basic realm="turngraph"'
+    response = await guarded.request(method, path, headers=GOOD[0])
+    assert response.status_code != 401
+
+
+async def test_no_documented_path_is_without_a_guard(guarded: AsyncClient) -> None:
+    document = (await guarded.get("/openapi.json", headers=GOOD[0])).json()
+    doors = [(method, path) for path, methods in document["paths"].items() for method in methods]
+    assert len(doors) >= 8
+    unguarded = [path for method, path in doors if (await guarded.request(method.upper(), path)).status_code != 401]
+    assert sorted(unguarded) == ["/healthz", "/readyz"]
+
+
+@pytest.mark.parametrize("path", ["/healthz", "/readyz"])
+async def test_health_is_open(guarded: AsyncClient, path: str) -> None:
+    assert (await guarded.get(path)).status_code == 200
+
+
+@pytest.mark.parametrize("path", ["/healthz/", "//healthz", "/healthz/../graphql", "/HEALTHZ", "/graphql/healthz"])
+async def test_only_the_two_paths_themselves_are_open(guarded: AsyncClient, path: str) -> None:
+    assert (await guarded.get(path)).status_code == 401
+
+
+@pytest.mark.parametrize("headers", GOOD, ids=" ".join)
+async def test_the_key_may_come_as_weaves_clients_and_others_send_it(
+    guarded: AsyncClient, headers: dict[str, str]
+) -> None:
+    body = export_request([said("10", "hello")]).SerializeToString()
+    sent = await guarded.post(
+        "/v1/traces",
+        content=body,
+        headers={"content-type": "application/x-protobuf", "project_id": PROJECT} | headers,
+    )
+    assert (sent.status_code, sent.content) == (200, b"")
+    asked = {"project_id": PROJECT, "conversation_id": "c1"}
+    answer = await guarded.post("/agents/conversations/chat", json=asked, headers=headers)
+    assert answer.json()["total_turns"] == 1
+    graph = await guarded.post("/graphql", json={"query": "{ projects { projectId } }"}, headers=headers)
+    assert graph.json() == {"data": {"projects": [{"projectId": PROJECT}]}}
+
+
+@pytest.mark.parametrize("headers", BAD, ids=lambda headers: " ".join(headers) or "none")
+async def test_a_wrong_or_broken_key_is_refused_and_nothing_stored(
+    guarded: AsyncClient, client: Client, headers: dict[str, str]
+) -> None:
+    body = export_request([said("10")]).SerializeToString()
+    response = await guarded.post(
+        "/v1/traces", content=body, headers={"content-type": "application/x-protobuf"} | headers
+    )
+    assert response.status_code == 401
+    assert (await client.ask("{ projects { id } }"))["projects"] == []
+
+
+class WebSocket:
+    """A client of the graph's WebSocket, by ASGI's own messages."""
+
+    def __init__(self, app: ASGIApp, headers: dict[str, str]) -> None:
+        self.answers: asyncio.Queue[Message] = asyncio.Queue()
+        self._messages: asyncio.Queue[Message] = asyncio.Queue()
+        self._messages.put_nowait({"type": "websocket.connect"})
+        scope: dict[str, Any] = {
+            "type": "websocket",
+            "asgi": {"version": "3.0"},
+            "http_version": "1.1",
+            "scheme": "ws",
+            "path": "/graphql",
+            "raw_path": b"/graphql",
+            "root_path": "",
+            "query_string": b"",
+            "headers": [(name.encode(), value.encode()) for name, value in headers.items()],
+            "subprotocols": ["graphql-transport-ws"],
+            "client": ("127.0.0.1", 1),
+            "server": ("127.0.0.1", 80),
+            "state": {},
+        }
+        self._task = asyncio.create_task(self._run(app, scope))
+
+    async def _run(self, app: ASGIApp, scope: dict[str, Any]) -> None:
+        await app(scope, self._messages.get, self.answers.put)
+
+    async def send(self, text: str) -> None:
+        await self._messages.put({"type": "websocket.receive", "text": text})
+
+    async def answer(self) -> Message:
+        return await asyncio.wait_for(self.answers.get(), 10)
+
+    async def close(self) -> None:
+        await self._messages.put({"type": "websocket.disconnect", "code": 1000})
+        await asyncio.wait_for(self._task, 10)
+
+
+@pytest.mark.parametrize("headers", GOOD[:3], ids=lambda headers: headers["authorization"][:6])
+async def test_a_websocket_with_the_key_is_accepted(guarded_app: ASGIApp, headers: dict[str, str]) -> None:
+    socket = WebSocket(guarded_app, headers)
+    assert (await socket.answer())["type"] == "websocket.accept"
+    await socket.send('{"type": "connection_init"}')
+    # A text frame: browsers' clients of this protocol take no other.
+    assert json.loads((await socket.answer())["text"]) == {"type": "connection_ack"}
+    await socket.close()
+
+
+@pytest.mark.parametrize("headers", [{}, {"authorization": "Bearer wrong"}], ids=["none", "wrong"])
+async def test_a_websocket_without_the_key_is_closed_before_it_opens(
+    guarded_app: ASGIApp, headers: dict[str, str]
+) -> None:
+    socket = WebSocket(guarded_app, headers)
+    assert await socket.answer() == {"type": "websocket.close", "code": 1008, "reason": ""}
+    await socket.close()
+
+
+# -- without a key ----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("headers", [*GOOD, *BAD], ids=lambda headers: " ".join(headers) or "none")
+async def test_an_open_server_takes_any_key_and_none(http: AsyncClient, headers: dict[str, str]) -> None:
+    """Weave's clients always send one."""
+    response = await http.post("/graphql", json={"query": "{ projects { id } }"}, headers=headers)
+    assert response.json() == {"data": {"projects": []}}
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "127.9.9.9", "::1", "localhost"])
+def test_loopback_needs_no_key(host: str) -> None:
+    Settings(host=host).check_safe()
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.168.1.5", "turngraph.example", ""])  # noqa: S104
+def test_beyond_this_machine_a_server_wants_a_key_or_to_be_told_that_it_is_insecure(host: str) -> None:
+    with pytest.raises(NotSafe, match="set TURNGRAPH_API_KEY, or pass --insecure"):
+        Settings(host=host).check_safe()
+    Settings(host=host, api_key=SecretStr("k")).check_safe()
+    Settings(host=host, insecure=True).check_safe()
+
+
+def test_the_key_is_not_shown_where_settings_are_printed() -> None:
+    assert "s3cret" not in repr(Settings(api_key=SecretStr("s3cret")))
+    assert "s3cret" not in repr(Settings(database_url=SecretStr("postgresql://u:s3cret@h/d")))
+
+
+@pytest.mark.parametrize("value", ["", " "])
+def test_an_empty_key_is_no_key(value: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """TURNGRAPH_API_KEY= in a compose file must not open a server to whoever sends no key."""
+    monkeypatch.setenv("TURNGRAPH_API_KEY", value)
+    with pytest.raises(NotSafe):
+        Settings(host="192.168.1.5").check_safe()

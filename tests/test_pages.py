@@ -1,0 +1,185 @@
+"""The pages for people: strict headers, nothing from another host, and plain words where the bundle was not built."""
+
+import base64
+import hashlib
+import json
+import re
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import httpx
+import pytest
+from fastapi import FastAPI, Request, Response
+
+from app.routes import pages
+
+SCRIPT = "graphiql-ABCD2345.js"
+STYLE = "graphiql-EFGH6789.css"
+
+
+@pytest.fixture
+def static_dir(tmp_path: Path) -> Path:
+    """Where the bundle would be: not there yet."""
+    return tmp_path / "static"
+
+
+@pytest.fixture
+def bundle(static_dir: Path) -> Path:
+    """What `npm run build` leaves behind, in small."""
+    folder = static_dir / "graphiql"
+    folder.mkdir(parents=True)
+    (folder / SCRIPT).write_text("export {};")
+    (folder / STYLE).write_text("body { margin: 0 }")
+    (folder / "manifest.json").write_text(json.dumps({"script": SCRIPT, "style": STYLE}))
+    return folder
+
+
+@pytest.fixture
+async def client(static_dir: Path) -> AsyncIterator[httpx.AsyncClient]:
+    app = FastAPI(docs_url=None, redoc_url=None)
+    app.include_router(pages.router)
+    pages.mount_static(app, static_dir=static_dir)
+
+    @app.get("/graphql")
+    async def graphql(request: Request, project: str = "demo/agents") -> Response:
+        base_url = str(request.base_url)
+        return pages.graphiql_page(endpoint="/graphql", project=project, base_url=base_url, static_dir=static_dir)
+
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://turngraph.test") as client:
+        yield client
+
+
+def directives(response: httpx.Response) -> dict[str, str]:
+    """The answer's Content-Security-Policy, by directive."""
+    policy = response.headers["Content-Security-Policy"]
+    return dict(directive.split(" ", 1) for directive in policy.split("; "))
+
+
+def references(html: str) -> list[str]:
+    """Everything that the page makes a browser load or offers to follow."""
+    return re.findall(r'\b(?:src|href|action|data|srcset)="([^"]*)"', html)
+
+
+@pytest.mark.usefixtures("bundle")
+async def test_graphiql_loads_only_scripts_and_styles_of_this_server(client: httpx.AsyncClient) -> None:
+    page = await client.get("/graphql")
+
+    assert page.status_code == 200
+    assert "<title>Turngraph GraphiQL</title>" in page.text
+    icon, *assets = references(page.text)
+    assert icon.startswith("data:image/svg+xml,")
+    assert assets == [f"/static/graphiql/{STYLE}", f"/static/graphiql/{SCRIPT}"]
+    for asset in assets:
+        answer = await client.get(asset)
+        assert answer.status_code == 200
+        assert answer.headers["Cache-Control"] == "public, max-age=31536000, immutable"
+        assert answer.headers["X-Content-Type-Options"] == "nosniff"
+
+
+@pytest.mark.usefixtures("bundle")
+async def test_graphiql_has_a_policy_without_other_hosts_and_without_inline_scripts(client: httpx.AsyncClient) -> None:
+    page = await client.get("/graphql")
+
+    assert directives(page) == {
+        "default-src": "'none'",
+        "script-src": "'self'",
+        "worker-src": "'self'",
+        "style-src": "'self' 'unsafe-inline'",
+        "font-src": "'self' data:",
+        "img-src": "'self' data:",
+        "connect-src": "'self'",
+        "base-uri": "'none'",
+        "form-action": "'none'",
+        "frame-ancestors": "'none'",
+    }
+    assert page.headers["Referrer-Policy"] == "no-referrer"
+    assert page.headers["X-Content-Type-Options"] == "nosniff"
+    assert page.headers["Cache-Control"] == "no-cache"
+    assert re.findall(r"<script[^>]*>([^<]*)</script>", page.text) == [""]
+    assert not re.search(r"\bon\w+=", page.text)
+
+
+@pytest.mark.usefixtures("bundle")
+async def test_graphiql_is_told_endpoint_and_project_in_attributes_that_cannot_be_left(
+    client: httpx.AsyncClient,
+) -> None:
+    page = await client.get("/graphql", params={"project": 'a/"><script>alert(1)</script>'})
+
+    expected = 'data-endpoint="/graphql" data-project="a/&quot;&gt;&lt;script&gt;alert(1)&lt;/script&gt;"'
+    assert expected in page.text
+
+
+async def test_without_the_bundle_the_page_says_how_to_build_it_and_how_to_ask_without_it(
+    client: httpx.AsyncClient,
+) -> None:
+    page = await client.get("/graphql")
+
+    assert page.status_code == 503
+    assert "Node 20 or newer" in page.text
+    assert "make install" in page.text
+    assert "curl http://turngraph.test/graphql" in page.text
+    assert """-d '{"query": "{ projects { projectId } }"}'""" in page.text
+    assert "<script" not in page.text
+    assert "script-src" not in directives(page)
+
+
+async def test_a_bundle_built_while_the_server_runs_is_found(
+    client: httpx.AsyncClient, request: pytest.FixtureRequest
+) -> None:
+    assert (await client.get("/graphql")).status_code == 503
+    assert (await client.get(f"/static/graphiql/{SCRIPT}")).status_code == 404
+
+    request.getfixturevalue("bundle")
+
+    assert (await client.get("/graphql")).status_code == 200
+    assert (await client.get(f"/static/graphiql/{SCRIPT}")).status_code == 200
+
+
+async def test_static_files_without_a_hash_are_asked_for_each_time(client: httpx.AsyncClient, bundle: Path) -> None:
+    manifest = await client.get("/static/graphiql/manifest.json")
+
+    assert manifest.headers["Cache-Control"] == "no-cache"
+    again = await client.get("/static/graphiql/manifest.json", headers={"If-None-Match": manifest.headers["ETag"]})
+    assert again.status_code == 304
+    (bundle.parent.parent / "secret.txt").write_text("outside")
+    assert (await client.get("/static/%2e%2e/secret.txt")).status_code == 404
+
+
+async def test_the_landing_page_shows_how_to_send_a_first_span_to_the_address_it_was_asked_at(
+    client: httpx.AsyncClient,
+) -> None:
+    page = await client.get("/")
+
+    assert page.status_code == 200
+    assert "OTEL_EXPORTER_OTLP_ENDPOINT=http://turngraph.test\n" in page.text
+    assert "OTEL_EXPORTER_OTLP_PROTOCOL=http/protobuf\n" in page.text
+    assert "OTEL_EXPORTER_OTLP_HEADERS=project_id=" in page.text
+    assert "POST /agents/conversations/spans" in page.text
+    assert "POST /agents/conversations/chat" in page.text
+    icon, *links = references(page.text)
+    assert icon.startswith("data:image/svg+xml,")
+    assert links == ["/graphql", "/openapi.json"]
+    assert (await client.head("/")).status_code == 200
+
+
+async def test_the_landing_page_runs_no_script_and_allows_its_own_style_by_its_hash(client: httpx.AsyncClient) -> None:
+    page = await client.get("/")
+
+    [style] = re.findall(r"<style>(.*?)</style>", page.text, flags=re.DOTALL)
+    digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
+    assert directives(page) == {
+        "default-src": "'none'",
+        "style-src": f"'sha256-{digest}'",
+        "img-src": "data:",
+        "base-uri": "'none'",
+        "form-action": "'none'",
+        "frame-ancestors": "'none'",
+    }
+    assert "<script" not in page.text
+    assert "style=" not in page.text
+
+
+async def test_the_pages_are_not_part_of_the_described_rest_api(client: httpx.AsyncClient) -> None:
+    description = (await client.get("/openapi.json")).json()
+
+    assert "/" not in description["paths"]

@@ -1,0 +1,6 @@
+// What build.mjs provides and TypeScript cannot see.
+
+declare module '*.css';
+
+/** The workers' file names, with their content hashes, beside the page's script. */
+declare const WORKER_FILES: { readonly editor: string; readonly graphql: string; readonly json: string };
