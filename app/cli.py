@@ -1,0 +1,235 @@
+"""The `turngraph` command."""
+
+import asyncio
+import contextlib
+import logging
+import os
+import signal
+import socket
+import sys
+from collections.abc import Awaitable, Callable, Iterator
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+import uvicorn
+from pydantic import ValidationError
+
+from app import reproject as rebuilding
+from app.database import open_database
+from app.demo import PROJECT_ID, load_demo
+from app.main import create_app
+from app.settings import Settings
+from db import traces
+from db.embedded_errors import DataDirectoryLocked, EmbeddedPostgresError
+from db.engine import Database
+from domain.errors import TurngraphError
+from domain.names import project_id_of
+from graphql_schema.schema import build_schema
+
+MAX_COUNTED = 1_000_000
+"""Traces of earlier versions that are counted at the start: so many take half a second (measured)."""
+
+SHUTDOWN_S = 30
+"""How long requests in flight may take once the server is told to stop."""
+
+log = logging.getLogger("turngraph")
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+Load = Callable[[Database], Awaitable[None]]
+"""What runs once the database is ready, before the first request is answered."""
+
+
+def _with_options(*options: Callable[[Command], Command]) -> Callable[[Command], Command]:
+    def decorate(command: Command) -> Command:
+        for option in reversed(options):
+            command = option(command)
+        return command
+
+    return decorate
+
+
+_database_options = _with_options(
+    click.option("--database-url", help="PostgreSQL 15 to 18; without it an embedded one is run."),
+    click.option("--data-dir", type=click.Path(path_type=Path), help="Where the embedded one keeps its data."),
+)
+_serve_options = _with_options(
+    click.option("--host", help="The address to listen on.  [default: 127.0.0.1]"),
+    click.option("--port", type=int, help="The TCP port.  [default: 8000]"),
+    click.option("--insecure", is_flag=True, default=None, help="Listen beyond this machine without an API key."),
+    _database_options,
+)
+
+
+def _settings(**options: object) -> Settings:
+    """Settings from the environment, with what was given on the command line on top."""
+    given: dict[str, Any] = {name: value for name, value in options.items() if value is not None}
+    try:
+        return Settings(**given)
+    except ValidationError as error:
+        # Without the values: one may be a secret.
+        problems = [f"TURNGRAPH_{'_'.join(map(str, item['loc'])).upper()}: {item['msg']}" for item in error.errors()]
+        raise click.ClickException("; ".join(problems)) from error
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="turngraph")
+def main() -> None:
+    """Conversations of AI agents, from their OpenTelemetry spans. What `serve` takes can also be said by
+    variables TURNGRAPH_<NAME>.
+    """
+
+
+@main.command()
+@_serve_options
+def serve(**options: object) -> None:
+    """Run the server."""
+    _run_server(_settings(**options))
+
+
+@main.command()
+@_serve_options
+def demo(**options: object) -> None:
+    """Run the server with demo conversations in the project demo/agents."""
+
+    settings = _settings(**options)
+    # A server on all addresses is reached by this machine's own.
+    host = "127.0.0.1" if settings.host in ("0.0.0.0", "::") else settings.host  # noqa: S104 - compared, not bound
+    url = f"http://{host}:{settings.port}"
+
+    async def load(database: Database) -> None:
+        await load_demo(database)
+        click.echo(
+            f"\n  Demo conversations are in the project {PROJECT_ID}."
+            f"\n  Look at them:  {url}/graphql"
+            f"\n  Send your own: OTEL_EXPORTER_OTLP_ENDPOINT={url}\n"
+        )
+
+    _run_server(settings, load)
+
+
+def _run_server(settings: Settings, load: Load | None = None) -> None:
+    logging.basicConfig(level=logging.INFO, format="%(levelname)s: %(name)s: %(message)s")
+    # Until uvicorn takes the signals over, and when it hands them back at its end: leave by way of the cleanup.
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, _leave)
+    with _clear_errors():
+        settings.check_safe()
+        _check_port(settings)
+        config = uvicorn.Config(
+            app=lambda: None,
+            host=settings.host,
+            port=settings.port,
+            timeout_graceful_shutdown=SHUTDOWN_S,
+            access_log=False,
+            lifespan="on",
+        )
+        with asyncio.Runner(loop_factory=config.get_loop_factory()) as runner:
+            runner.run(_serve(settings, config, load))
+
+
+def _check_port(settings: Settings) -> None:
+    """Said before anything is started: later, uvicorn would only find it after the database is up."""
+    try:
+        socket.create_server((settings.host, settings.port)).close()
+    except OSError as error:
+        raise click.ClickException(
+            f"Can't listen on {settings.host}:{settings.port} ({os.strerror(error.errno or 0)}): stop what listens "
+            "there, or choose another address with --host and --port."
+        ) from error
+
+
+def _leave(_number: int, _frame: object) -> None:
+    raise SystemExit(0)
+
+
+async def _serve(settings: Settings, config: uvicorn.Config, load: Load | None) -> None:
+    async with open_database(settings) as database:
+        if load is not None:
+            await load(database)
+        await tell_of_old_traces(database)
+        config.app = create_app(settings, database)
+        server = uvicorn.Server(config)
+        await server.serve()
+        if not server.started:
+            raise SystemExit(1)
+
+
+async def tell_of_old_traces(database: Database) -> None:
+    """Log how many there are, once per start."""
+    async with database.read() as reader:
+        old = await traces.count_all_old_traces(reader, at_most=MAX_COUNTED)
+    if old:
+        count = f"{old:,} traces" if old < MAX_COUNTED else f"{old:,} traces or more"
+        log.warning("%s were stored by the rules of an earlier version: run `turngraph reproject`", count)
+
+
+@main.command()
+@_database_options
+@click.option("--project", "project_id", help="Only this project (entity/project); all when left out.")
+@click.option("--all", "every", is_flag=True, help="Rebuild every trace, also those that are up to date.")
+def reproject(project_id: str | None, every: bool, **options: object) -> None:
+    """Read stored spans again by this version's rules, and rebuild turns, messages and conversations.
+
+    Only those of traces that an earlier version stored. When it is interrupted, run it again: it goes on.
+    """
+    settings = _settings(**options)
+    with _clear_errors():
+        try:
+            asyncio.run(_reproject(settings, project_id, every=every))
+        except DataDirectoryLocked as error:
+            raise click.ClickException(
+                "A running server holds the embedded database: stop it, run `turngraph reproject`, and start it again. "
+                f"Only on a database of your own (--database-url) can both run at the same time. ({error})"
+            ) from error
+
+
+async def _reproject(settings: Settings, project_id: str | None, *, every: bool) -> None:
+    async with open_database(settings) as database:
+        left = await rebuilding.traces_left(database, project_id, every=every)
+        total = sum(traces for _, traces in left)
+        if total:
+            with click.progressbar(length=total, label="Traces", file=sys.stderr) as progress:
+                await rebuilding.reproject(database, left, every=every, on_progress=progress.update)
+            names = ", ".join(project_id_of(project.entity, project.name) for project, _ in left[:5])
+            more = f" and {len(left) - 5} more" if len(left) > 5 else ""
+            click.echo(f"Rebuilt {total} traces of {names}{more}.")
+        else:
+            click.echo("Nothing to rebuild." if every else "All traces are up to date: --all rebuilds them anyway.")
+
+
+@main.command()
+@_database_options
+def migrate(**options: object) -> None:
+    """Bring the database to this version's schema. The server does the same when it starts."""
+    with _clear_errors():
+        asyncio.run(_migrate(_settings(**options)))
+    click.echo("The database is up to date.")
+
+
+async def _migrate(settings: Settings) -> None:
+    async with open_database(settings):
+        pass
+
+
+@main.command()
+@click.option(
+    "--check", type=click.Path(path_type=Path, dir_okay=False), help="Compare with this file; fail if it differs."
+)
+def schema(check: Path | None) -> None:
+    """Print the GraphQL schema."""
+    text = build_schema().as_str() + "\n"
+    if check is None:
+        click.echo(text, nl=False)
+    elif not check.exists() or check.read_text(encoding="utf-8") != text:
+        raise click.ClickException(f"{check} is not the schema: run `turngraph schema > {check}` and review the diff.")
+
+
+@contextlib.contextmanager
+def _clear_errors() -> Iterator[None]:
+    """What a person can act on is said in one line, without a traceback."""
+    try:
+        yield
+    except (TurngraphError, EmbeddedPostgresError) as error:
+        raise click.ClickException(str(error)) from error
