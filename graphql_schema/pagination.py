@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, Generic, TypeVar
+from typing import Annotated, Any, Generic, TypeVar
 
 import strawberry
 
@@ -17,6 +17,11 @@ DEFAULT_PAGE = 50
 MAX_PAGE = 200
 
 T = TypeVar("T")
+
+First = Annotated[int | None, strawberry.argument(description=f"How many from the start, up to {MAX_PAGE}.")]
+After = Annotated[str | None, strawberry.argument(description="Only those after this cursor.")]
+Last = Annotated[int | None, strawberry.argument(description=f"How many from the end, up to {MAX_PAGE}.")]
+Before = Annotated[str | None, strawberry.argument(description="Only those before this cursor.")]
 
 Position = tuple[datetime, str]
 """Where an element stands in its list: an instant and an id that decides between equals."""

@@ -12,7 +12,7 @@ from domain.names import project_id_of
 from domain.records import ModelUsage
 from graphql_schema.context import Info
 from graphql_schema.loaders import MAX_SPANS, MarkersKey, SpansKey, SpanWindow, TurnPageKey, TurnsKey
-from graphql_schema.pagination import Edge, edges_of, page_of
+from graphql_schema.pagination import After, Before, Edge, First, Last, edges_of, page_of
 from graphql_schema.scalars import Int64
 from graphql_schema.selection import selected_names
 from graphql_schema.types.feedback import Feedback, feedback_list
@@ -99,10 +99,10 @@ class Conversation(Node):
     async def turns(
         self,
         info: Info,
-        first: Annotated[int | None, strawberry.argument(description="How many from the start, up to 200.")] = None,
-        after: Annotated[str | None, strawberry.argument(description="Only turns after this cursor.")] = None,
-        last: Annotated[int | None, strawberry.argument(description="How many from the end, up to 200.")] = None,
-        before: Annotated[str | None, strawberry.argument(description="Only turns before this cursor.")] = None,
+        first: First = None,
+        after: After = None,
+        last: Last = None,
+        before: Before = None,
     ) -> TurnConnection:
         page = page_of(first, after, last, before)
         rows = await info.context.loaders(self.project).turns.load(TurnsKey(self.conversation_id, page))

@@ -13,7 +13,7 @@ from domain.names import project_id_of
 from domain.pricing import MAX_MODEL_NAME
 from graphql_schema.context import Info
 from graphql_schema.loaders import conversation_position, turn_position
-from graphql_schema.pagination import Edge, PageInfo, edges_of, page_of
+from graphql_schema.pagination import After, Before, Edge, First, Last, PageInfo, edges_of, page_of
 from graphql_schema.scalars import Int64
 from graphql_schema.types.conversation import Conversation
 from graphql_schema.types.node import Node
@@ -76,10 +76,10 @@ class Project(Node):
     async def conversations(
         self,
         info: Info,
-        first: Annotated[int | None, strawberry.argument(description="How many from the start, up to 200.")] = None,
-        after: Annotated[str | None, strawberry.argument(description="Only those after this cursor.")] = None,
-        last: Annotated[int | None, strawberry.argument(description="How many from the end, up to 200.")] = None,
-        before: Annotated[str | None, strawberry.argument(description="Only those before this cursor.")] = None,
+        first: First = None,
+        after: After = None,
+        last: Last = None,
+        before: Before = None,
     ) -> ConversationConnection:
         page = page_of(first, after, last, before)
         async with info.context.database.read() as reader:
@@ -125,10 +125,10 @@ class Project(Node):
     async def unlinked_traces(
         self,
         info: Info,
-        first: Annotated[int | None, strawberry.argument(description="How many from the start, up to 200.")] = None,
-        after: Annotated[str | None, strawberry.argument(description="Only those after this cursor.")] = None,
-        last: Annotated[int | None, strawberry.argument(description="How many from the end, up to 200.")] = None,
-        before: Annotated[str | None, strawberry.argument(description="Only those before this cursor.")] = None,
+        first: First = None,
+        after: After = None,
+        last: Last = None,
+        before: Before = None,
     ) -> UnlinkedTraceConnection:
         page = page_of(first, after, last, before)
         async with info.context.database.read() as reader:
