@@ -30,7 +30,6 @@ Received = TypeVar("Received", RawSpan, RawLogRecord)
 class Outcome:
     """What became of one request: all that was not rejected is committed."""
 
-    accepted: int
     rejected: int
     errors: list[str]
 
@@ -59,7 +58,7 @@ async def ingest_traces(database: Database, body: bytes, body_format: BodyFormat
 
     if read:
         await database.transact(work)
-    return Outcome(len(decoded.spans) - len(errors), decoded.rejected + len(errors), decoded.errors + errors)
+    return Outcome(decoded.rejected + len(errors), decoded.errors + errors)
 
 
 async def ingest_logs(database: Database, body: bytes, body_format: BodyFormat, project_id: str) -> Outcome:
@@ -79,7 +78,7 @@ async def ingest_logs(database: Database, body: bytes, body_format: BodyFormat, 
 
     if received:
         await database.transact(work)
-    return Outcome(len(decoded.records) - len(errors), decoded.rejected + len(errors), decoded.errors + errors)
+    return Outcome(decoded.rejected + len(errors), decoded.errors + errors)
 
 
 def _by_project(received: Iterable[Received], project_id: str) -> tuple[dict[Project, list[Received]], list[str]]:

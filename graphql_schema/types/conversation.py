@@ -12,13 +12,13 @@ from domain.names import project_id_of
 from domain.records import ModelUsage
 from graphql_schema.context import Info
 from graphql_schema.loaders import MAX_SPANS, MarkersKey, SpansKey, SpanWindow, TurnPageKey, TurnsKey
-from graphql_schema.pagination import After, Before, Edge, First, Last, edges_of, page_of
+from graphql_schema.pagination import After, Before, First, Last, page_of
 from graphql_schema.scalars import Int64
 from graphql_schema.selection import selected_names
 from graphql_schema.types.feedback import Feedback, feedback_list
 from graphql_schema.types.node import Node
 from graphql_schema.types.span import NARROW, Span
-from graphql_schema.types.turn import Turn, TurnConnection, TurnPage
+from graphql_schema.types.turn import Turn, TurnConnection, TurnPage, turn_edges
 from graphql_schema.types.usage import Cost, Usage, cost_with_basis, model_usages
 
 MAX_TURN_PAGE = 50
@@ -106,13 +106,7 @@ class Conversation(Node):
     ) -> TurnConnection:
         page = page_of(first, after, last, before)
         rows = await info.context.loaders(self.project).turns.load(TurnsKey(self.conversation_id, page))
-        edges: list[Edge[Turn]]
-        edges, page_info = edges_of(
-            rows,
-            page,
-            lambda row: (row["started_at"], row["trace_id"]),
-            lambda row: Turn.from_row(self.project, row),
-        )
+        edges, page_info = turn_edges(self.project, rows, page)
         return TurnConnection(edges=edges, page_info=page_info)
 
     @strawberry.field(description="Its turns by offset, for chat views that load the newest first.")

@@ -18,7 +18,7 @@ from graphql_schema.scalars import Int64
 from graphql_schema.types.conversation import Conversation
 from graphql_schema.types.node import Node
 from graphql_schema.types.span import Span
-from graphql_schema.types.turn import Turn
+from graphql_schema.types.turn import Turn, turn_edges
 from graphql_schema.types.usage import ModelPrice
 
 MAX_IDS = 10_000
@@ -140,13 +140,7 @@ class Project(Node):
                 after=turn_position(page.after),
                 before=turn_position(page.before),
             )
-        edges: list[Edge[Turn]]
-        edges, page_info = edges_of(
-            rows,
-            page,
-            lambda row: (row["started_at"], row["trace_id"]),
-            lambda row: Turn.from_row(self.project, row),
-        )
+        edges, page_info = turn_edges(self.project, rows, page)
         return UnlinkedTraceConnection(edges=edges, page_info=page_info)
 
     @strawberry.field(description="One turn; null if there is none.")

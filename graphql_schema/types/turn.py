@@ -13,7 +13,7 @@ from domain.pricing import cost_of
 from domain.records import EPOCH, ModelUsage
 from graphql_schema.context import Info
 from graphql_schema.loaders import MAX_SPANS, MessagesKey, TurnSpansKey
-from graphql_schema.pagination import Edge, PageInfo
+from graphql_schema.pagination import Edge, Page, PageInfo, edges_of
 from graphql_schema.scalars import Int64
 from graphql_schema.types.enums import MessageView, Status
 from graphql_schema.types.feedback import Feedback, feedback_list
@@ -162,3 +162,10 @@ class TurnPage:
     has_more: bool = strawberry.field(description="Older turns follow this page. False on an empty page.")
     limit: int = strawberry.field(description="As asked.")
     offset: int = strawberry.field(description="As asked.")
+
+
+def turn_edges(project: ProjectRecord, rows: list[Row], page: Page) -> tuple[list[Edge[Turn]], PageInfo]:
+    """A page of turns that stand by their start, the trace id deciding between equals."""
+    return edges_of(
+        rows, page, lambda row: (row["started_at"], row["trace_id"]), lambda row: Turn.from_row(project, row)
+    )
