@@ -10,44 +10,15 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
     ExportTraceServiceRequest,
     ExportTraceServiceResponse,
 )
-from opentelemetry.proto.common.v1.common_pb2 import AnyValue, KeyValue
 from opentelemetry.proto.trace.v1.trace_pb2 import Span, Status
+
+from tests.otlp_requests import key_values
 
 PROJECT = "acme/support"
 T0_NS = 1_767_225_600 * 10**9
 """2026-01-01T00:00:00Z, from which tests count their milliseconds."""
 
 STATUS = {"UNSET": 0, "OK": 1, "ERROR": 2}
-
-
-def any_value(value: object) -> AnyValue:
-    match value:
-        case bool():
-            return AnyValue(bool_value=value)
-        case int():
-            return AnyValue(int_value=value)
-        case float():
-            return AnyValue(double_value=value)
-        case str():
-            return AnyValue(string_value=value)
-        case bytes():
-            return AnyValue(bytes_value=value)
-        case list():
-            found = AnyValue()
-            found.array_value.SetInParent()
-            found.array_value.values.extend(any_value(item) for item in value)
-            return found
-        case dict():
-            found = AnyValue()
-            found.kvlist_value.SetInParent()
-            found.kvlist_value.values.extend(key_values(value))
-            return found
-        case _:
-            raise TypeError(f"no OTLP value for {value!r}")
-
-
-def key_values(attributes: dict[str, Any]) -> list[KeyValue]:
-    return [KeyValue(key=key, value=any_value(value)) for key, value in attributes.items()]
 
 
 def json_value(value: object) -> dict[str, Any]:

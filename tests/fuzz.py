@@ -27,8 +27,8 @@ from domain.errors import TurngraphError
 from domain.otlp import BodyFormat, decode_logs, decode_stored_log, decode_stored_span, decode_traces
 from domain.projection import turns_of_trace
 from domain.records import RawLogRecord, RawSpan, SpanRecord
-from tests.client import key_values
 from tests.mutations import BAD_BYTES, Event, Record, carried_text, otlp_value, some_records
+from tests.otlp_requests import key_values
 from tests.speakers import log_request, trace_request
 
 if TYPE_CHECKING:

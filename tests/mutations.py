@@ -19,7 +19,7 @@ import domain.dialects
 from app.demo import recordings, requests_of
 from domain.otlp import BodyFormat, decode_logs, decode_traces
 from domain.records import RawLogRecord, RawSpan, Status
-from tests.client import any_value
+from tests.otlp_requests import any_value
 from tests.speakers import SPEAKERS, Story, log_request, told, trace_request
 
 BAD_BYTES: Final = "@BAD@"

@@ -17,7 +17,7 @@ TRACE, SPAN, PARENT = bytes.fromhex("0af7651916cd43dd8448eb211c80319c"), bytes.f
 START, END = 1_767_225_600_000_000_123, 1_767_225_601_500_000_456
 
 
-def value_of(value: Any) -> AnyValue:
+def any_value(value: Any) -> AnyValue:
     """A Python value as OTLP sends it; None is a value with nothing set."""
     match value:
         case None:
@@ -33,14 +33,14 @@ def value_of(value: Any) -> AnyValue:
         case bytes():
             return AnyValue(bytes_value=value)
         case list():
-            return AnyValue(array_value=ArrayValue(values=[value_of(item) for item in value]))
+            return AnyValue(array_value=ArrayValue(values=[any_value(item) for item in value]))
         case dict():
-            return AnyValue(kvlist_value=KeyValueList(values=pairs(value)))
+            return AnyValue(kvlist_value=KeyValueList(values=key_values(value)))
     raise TypeError(value)
 
 
-def pairs(attributes: dict[str, Any]) -> list[KeyValue]:
-    return [KeyValue(key=key, value=value_of(value)) for key, value in attributes.items()]
+def key_values(attributes: dict[str, Any]) -> list[KeyValue]:
+    return [KeyValue(key=key, value=any_value(value)) for key, value in attributes.items()]
 
 
 def a_span(attributes: dict[str, Any] | None = None, **fields: Any) -> Span:
@@ -50,7 +50,7 @@ def a_span(attributes: dict[str, Any] | None = None, **fields: Any) -> Span:
         "name": "chat",
         "start_time_unix_nano": START,
         "end_time_unix_nano": END,
-        "attributes": pairs(attributes or {}),
+        "attributes": key_values(attributes or {}),
     }
     return Span(**(known | fields))
 
@@ -58,7 +58,7 @@ def a_span(attributes: dict[str, Any] | None = None, **fields: Any) -> Span:
 def request_of(*spans: Span, resource: dict[str, Any] | None = None) -> ExportTraceServiceRequest:
     scope = InstrumentationScope(name="tests", version="1.0")
     group = ResourceSpans(
-        resource=Resource(attributes=pairs(resource or {"service.name": "shop"})),
+        resource=Resource(attributes=key_values(resource or {"service.name": "shop"})),
         scope_spans=[ScopeSpans(scope=scope, spans=spans, schema_url="scope/1")],
         schema_url="resource/1",
     )

@@ -16,8 +16,9 @@ from opentelemetry.proto.logs.v1.logs_pb2 import LogRecord
 
 from app.demo import recordings, requests_of
 from db.engine import Database
-from tests.client import T0_NS, Client, Sent, any_value, export_request, key_values, said, span_id, trace_id
+from tests.client import T0_NS, Client, Sent, export_request, said, span_id, trace_id
 from tests.dump import Dump, dump
+from tests.otlp_requests import any_value, key_values
 from tests.speakers import SPEAKERS, Story, log_request, told, trace_request
 
 Request = ExportTraceServiceRequest | ExportLogsServiceRequest

@@ -9,19 +9,9 @@ from opentelemetry.proto.logs.v1.logs_pb2 import LogRecord
 from app.ingest import reproject_traces
 from db import projects, traces
 from db.engine import Database
-from tests.client import (
-    PROJECT,
-    T0_NS,
-    Client,
-    Sent,
-    any_value,
-    export_request,
-    key_values,
-    said,
-    span_id,
-    trace_id,
-)
+from tests.client import PROJECT, T0_NS, Client, Sent, export_request, said, span_id, trace_id
 from tests.dump import dump
+from tests.otlp_requests import any_value, key_values
 
 SENDERS, TRACES = 16, 50
 

@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 
-from tests.client import Client, Sent, export_request, key_values, span_id, trace_id
+from tests.client import Client, Sent, export_request, span_id, trace_id
+from tests.otlp_requests import key_values
 
 NAN, INFINITY = float("nan"), float("inf")
 

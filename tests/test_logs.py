@@ -14,8 +14,9 @@ from opentelemetry.proto.logs.v1.logs_pb2 import LogRecord, LogsData
 
 from db.engine import Database
 from domain.otlp import decode_stored_log
-from tests.client import PROJECT, T0_NS, Client, any_value, key_values, said, span_id, trace_id
+from tests.client import PROJECT, T0_NS, Client, said, span_id, trace_id
 from tests.dump import dump
+from tests.otlp_requests import any_value, key_values
 
 PROTOBUF, JSON = "application/x-protobuf", "application/json"
 

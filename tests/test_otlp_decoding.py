@@ -28,8 +28,8 @@ from tests.otlp_requests import (
     body_of,
     json_body,
     json_span,
+    key_values,
     only_span,
-    pairs,
     request_of,
 )
 
@@ -52,7 +52,7 @@ def test_a_span_arrives_with_all_its_fields_in_either_format(body_format: BodyFo
         parent_span_id=PARENT,
         kind=Span.SPAN_KIND_CLIENT,
         status=OtlpStatus(code=OtlpStatus.STATUS_CODE_ERROR, message="late"),
-        events=[Span.Event(name="exception", time_unix_nano=START + 1, attributes=pairs({"exception.type": "E"}))],
+        events=[Span.Event(name="exception", time_unix_nano=START + 1, attributes=key_values({"exception.type": "E"}))],
     )
     request = request_of(span, resource={"wandb.entity": "acme", "wandb.project": "support", "n": 1})
 
@@ -114,7 +114,7 @@ def test_attribute_values_become_plain_python_values(sent: Any, decoded: Any) ->
 
 def test_an_attribute_without_a_value_is_skipped_and_the_last_of_equal_keys_wins() -> None:
     span = a_span()
-    span.attributes.extend([*pairs({"none": None, "twice": 1}), *pairs({"twice": 2})])
+    span.attributes.extend([*key_values({"none": None, "twice": 1}), *key_values({"twice": 2})])
     span.attributes.append(KeyValue(key="profiles", value=AnyValue(string_value_strindex=3)))
     assert only_span(request_of(span).SerializeToString()).attributes == {"twice": 2}
 
@@ -124,7 +124,7 @@ def test_nul_characters_are_replaced_in_every_text() -> None:
         {"a\0": 1},
         name="n\0",
         status=OtlpStatus(message="s\0"),
-        events=[Span.Event(name="e\0", attributes=pairs({"k\0": "v\0"}))],
+        events=[Span.Event(name="e\0", attributes=key_values({"k\0": "v\0"}))],
     )
     decoded = only_span(request_of(span, resource={"r\0": "r\0"}).SerializeToString())
     assert (decoded.name, decoded.status_message, decoded.attributes) == ("n\ufffd", "s\ufffd", {"a\ufffd": 1})
@@ -220,8 +220,8 @@ def test_one_bad_span_is_rejected_by_name_and_the_others_are_kept(bad: bytes, na
         lambda text: {"trace_state": text},
         lambda text: {"attributes": {text: text}},
         lambda text: {"attributes": {"k": [text, {text: [text]}]}},
-        lambda text: {"events": [Span.Event(name=text, attributes=pairs({"k": text}))]},
-        lambda text: {"links": [Span.Link(trace_state=text, attributes=pairs({"k": text}))]},
+        lambda text: {"events": [Span.Event(name=text, attributes=key_values({"k": text}))]},
+        lambda text: {"links": [Span.Link(trace_state=text, attributes=key_values({"k": text}))]},
         lambda text: {"status": OtlpStatus(message=text)},
     ],
 )
@@ -281,7 +281,7 @@ def test_a_span_with_values_nested_too_deeply_is_rejected(depth: int, taken: boo
 
 def test_resources_and_scopes_in_several_pieces_and_in_any_order_are_merged() -> None:
     whole = request_of(a_span()).SerializeToString()
-    more = ResourceSpans(resource=Resource(attributes=pairs({"late": 1}))).SerializeToString()
+    more = ResourceSpans(resource=Resource(attributes=key_values({"late": 1}))).SerializeToString()
     group = ExportTraceServiceRequest.FromString(whole).resource_spans[0].SerializeToString() + more
     body = b"\x0a" + bytes([len(group) & 0x7F | 0x80, len(group) >> 7]) + group
     assert only_span(body).resource == {"service.name": "shop", "late": 1}
@@ -373,7 +373,7 @@ def test_a_damaged_stored_span_is_an_error(raw: bytes) -> None:
 
 
 def logs_of(*records: LogRecord) -> bytes:
-    resource = Resource(attributes=pairs({"wandb.entity": "acme", "wandb.project": "support"}))
+    resource = Resource(attributes=key_values({"wandb.entity": "acme", "wandb.project": "support"}))
     group = ResourceLogs(resource=resource, scope_logs=[ScopeLogs(log_records=records)])
     return ExportLogsServiceRequest(resource_logs=[group]).SerializeToString()
 
@@ -381,8 +381,8 @@ def logs_of(*records: LogRecord) -> bytes:
 def test_log_records_arrive_with_their_place_in_the_trace() -> None:
     body = logs_of(
         LogRecord(trace_id=TRACE, span_id=SPAN, event_name="gen_ai.choice", time_unix_nano=7),
-        LogRecord(observed_time_unix_nano=8, attributes=pairs({"event.name": "older\0"})),
-        LogRecord(trace_id=bytes(16), span_id=bytes(8), attributes=pairs({"event.name": 7})),
+        LogRecord(observed_time_unix_nano=8, attributes=key_values({"event.name": "older\0"})),
+        LogRecord(trace_id=bytes(16), span_id=bytes(8), attributes=key_values({"event.name": 7})),
     )
     decoded = decode_logs(body, BodyFormat.PROTOBUF)
     assert [

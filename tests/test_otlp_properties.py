@@ -11,7 +11,7 @@ from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
 from domain.errors import UndecodableBody
 from domain.otlp import BodyFormat, decode_logs, decode_stored_span, decode_traces
-from tests.otlp_requests import a_span, body_of, json_span, only_span, pairs, request_of
+from tests.otlp_requests import a_span, body_of, json_span, key_values, only_span, request_of
 
 TEXTS = st.text(max_size=20)
 KEYS = st.text(max_size=9)
@@ -80,7 +80,7 @@ def test_any_span_is_stored_and_read_back_as_it_was(
         parent_span_id=parent,
         start_time_unix_nano=times[0],
         end_time_unix_nano=times[1],
-        events=[Span.Event(name=name, attributes=pairs(sound(attributes)))],
+        events=[Span.Event(name=name, attributes=key_values(sound(attributes)))],
     )
     request = request_of(span, resource=sound(attributes))
     from_protobuf = only_span(request.SerializeToString())

@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 
 from tests.chat_view import C1, asks, messages, parts, timeline
-from tests.client import Client, Sent, export_request, key_values, said
+from tests.client import Client, Sent, export_request, said
+from tests.otlp_requests import key_values
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,8 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 from opentelemetry.proto.logs.v1.logs_pb2 import LogRecord
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
-from tests.client import T0_NS, any_value, key_values
+from tests.client import T0_NS
+from tests.otlp_requests import any_value, key_values
 
 Attributes = dict[str, Any]
 Message = dict[str, Any]
