@@ -20,6 +20,7 @@ from app.database import open_database
 from app.demo import PROJECT_ID, load_demo
 from app.main import create_app
 from app.settings import Settings
+from app.workers import serve_by_workers, server_config
 from db import traces
 from db.embedded_errors import DataDirectoryLocked, EmbeddedPostgresError
 from db.engine import Database
@@ -29,9 +30,6 @@ from graphql_schema.schema import build_schema
 
 MAX_COUNTED = 1_000_000
 """Traces of earlier versions that are counted at the start: so many take half a second (measured)."""
-
-SHUTDOWN_S = 30
-"""How long requests in flight may take once the server is told to stop."""
 
 log = logging.getLogger("turngraph")
 
@@ -57,6 +55,7 @@ _database_options = _with_options(
 _serve_options = _with_options(
     click.option("--host", help="The address to listen on.  [default: 127.0.0.1]"),
     click.option("--port", type=int, help="The TCP port.  [default: 8000]"),
+    click.option("--workers", type=int, help="Server processes that share the port and the database.  [default: 1]"),
     click.option("--insecure", is_flag=True, default=None, help="Listen beyond this machine without an API key."),
     _database_options,
 )
@@ -117,14 +116,7 @@ def _run_server(settings: Settings, load: Load | None = None) -> None:
     with _clear_errors():
         settings.check_safe()
         _check_port(settings)
-        config = uvicorn.Config(
-            app=lambda: None,
-            host=settings.host,
-            port=settings.port,
-            timeout_graceful_shutdown=SHUTDOWN_S,
-            access_log=False,
-            lifespan="on",
-        )
+        config = server_config(settings)
         with asyncio.Runner(loop_factory=config.get_loop_factory()) as runner:
             runner.run(_serve(settings, config, load))
 
@@ -132,7 +124,8 @@ def _run_server(settings: Settings, load: Load | None = None) -> None:
 def _check_port(settings: Settings) -> None:
     """Said before anything is started: later, uvicorn would only find it after the database is up."""
     try:
-        socket.create_server((settings.host, settings.port)).close()
+        family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+        socket.create_server((settings.host, settings.port), family=family).close()
     except OSError as error:
         raise click.ClickException(
             f"Can't listen on {settings.host}:{settings.port} ({os.strerror(error.errno or 0)}): stop what listens "
@@ -149,6 +142,9 @@ async def _serve(settings: Settings, config: uvicorn.Config, load: Load | None) 
         if load is not None:
             await load(database)
         await tell_of_old_traces(database)
+        if settings.workers > 1:
+            await serve_by_workers(settings, database.url)
+            return
         config.app = create_app(settings, database)
         server = uvicorn.Server(config)
         await server.serve()

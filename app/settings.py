@@ -32,6 +32,9 @@ class Settings(BaseSettings):
     port: int = Field(default=8000, ge=0, le=65535)
     """The TCP port to listen on."""
 
+    workers: int = Field(default=1, ge=1, le=64)
+    """Server processes that share the port and the database. One per core at most."""
+
     api_key: SecretStr | None = None
     """The key that every request must bring. Without one the server is open, and listens on loopback only."""
 
@@ -48,7 +51,7 @@ class Settings(BaseSettings):
     """The folder with `postgres` and `initdb` for the embedded server. By default that of the wheel, then Debian's."""
 
     pool_size: int = Field(default=10, ge=2)
-    """How many connections to PostgreSQL the server holds at most."""
+    """How many connections to PostgreSQL each server process holds at most."""
 
     max_body_bytes: int = Field(default=64 * 1024 * 1024, ge=1024)
     """The largest request body, in bytes, as sent and after unpacking."""

@@ -65,7 +65,7 @@ _SETTINGS = {
     "port": str(_PORT),
     "unix_socket_permissions": "0700",
     "cluster_name": "turngraph",
-    "max_connections": "60",
+    "max_connections": "200",
     "shared_buffers": "256MB",
     "max_wal_size": "2GB",
     "wal_compression": "on",

@@ -70,7 +70,8 @@ class Database:
     """The pool: `read()` lends a connection, `write()` a transaction, `transact()` one that is tried again."""
 
     def __init__(self, url: str, *, pool_size: int = 10, on_query: Callable[[Any], None] | None = None) -> None:
-        self._url = plain_url(url)
+        self.url = plain_url(url)
+        """Where it is, for other processes that open it too."""
         self._pool_size = pool_size
         self._on_query = on_query
         self._pool: asyncpg.Pool[Any] | None = None
@@ -79,7 +80,7 @@ class Database:
         """Connect; raises DatabaseUnavailable, saying why."""
         try:
             self._pool = await asyncpg.create_pool(
-                self._url,
+                self.url,
                 # No connections to keep up: while PostgreSQL is down, asyncpg would log a traceback for each attempt.
                 min_size=0,
                 init_size=1,
