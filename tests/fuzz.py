@@ -22,8 +22,9 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 from opentelemetry.proto.logs.v1.logs_pb2 import LogRecord
 from opentelemetry.proto.trace.v1.trace_pb2 import Span, Status
 
-from domain.dialects import details, evaluation_of, storable, understand
+from domain.dialects import details, evaluation_of, step_of, storable, understand
 from domain.errors import TurngraphError
+from domain.log_turns import place_in_turn, span_of_record
 from domain.otlp import BodyFormat, decode_logs, decode_stored_log, decode_stored_span, decode_traces
 from domain.projection import turns_of_trace
 from domain.records import RawLogRecord, RawSpan, SpanRecord
@@ -254,6 +255,9 @@ def _take_in(raws: list[RawSpan], raw_logs: list[RawLogRecord], pick: Random) ->
         if repr(decode_stored_log(log.raw)) != repr(log):
             raise Broken("a log record is not read back as it was")
         check_storable(evaluation_of(log))
+        if (step := step_of(log)) and (told := span_of_record(log.raw, place_in_turn("a" * 32, "b" * 32))):
+            check_storable(step.conversation_id)
+            raws.append(told)
     for raw in raws:
         stored = decode_stored_span(raw.raw)
         if repr(stored) != repr(raw):

@@ -19,6 +19,7 @@ import domain.dialects
 from app.demo import recordings, requests_of
 from domain.otlp import BodyFormat, decode_logs, decode_traces
 from domain.records import RawLogRecord, RawSpan, Status
+from tests.agent_sessions import CLAUDE, CLAUDE_SESSION, CODEX, CODEX_SESSION, session_request
 from tests.otlp_requests import any_value
 from tests.speakers import SPEAKERS, Story, log_request, told, trace_request
 
@@ -117,6 +118,8 @@ def corpus() -> Corpus:
         raws = decode_traces(request.SerializeToString(), protobuf).spans
         trace_ids = dict.fromkeys(raw.trace_id for raw in raws)
         spans += [[_span(raw) for raw in raws if raw.trace_id == trace_id] for trace_id in trace_ids]
+    for session, service in ((CLAUDE_SESSION, CLAUDE), (CODEX_SESSION, CODEX)):
+        logs += [_log(raw) for raw in decode_logs(session_request(session, service), protobuf).records]
     judged = [("gen_ai.evaluation.name", "right"), ("gen_ai.evaluation.score.value", 0.5), ("gen_ai.response.id", "r")]
     logs.append(Record(b"\1" * 16, b"\1" * 8, name="gen_ai.evaluation.result", attributes=list(judged)))
     pairs = [pair for trace in spans for span in trace for pair in span.attributes]

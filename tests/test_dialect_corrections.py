@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from domain.dialects import details, google_adk, openai_agents_v2, pydantic_ai, strands, traceloop, understand
-from domain.records import RawSpan, SpanRecord
+from domain.records import RawLogRecord, RawSpan, SpanRecord
 from tests.odd_values import ODD_VALUES
 from tests.raw_spans import raw_span
 
@@ -29,6 +29,47 @@ def test_the_default_name_of_openai_agents_v2_is_no_agent(name: str, kept: str) 
     raw = raw_span({"gen_ai.agent.name": name}, scope_name="opentelemetry.instrumentation.openai_agents")
     assert read(raw).agent_name == kept
     assert read(raw_span({"gen_ai.agent.name": name}, scope_name="mine")).agent_name == name
+
+
+OPENAI_AGENTS = "opentelemetry.instrumentation.openai_agents"
+THOUGHT = "ResponseReasoningItem(id='r', summary=[Summary(text='Hm.', type='summary_text')], type='reasoning')"
+CALL = """ResponseFunctionToolCall(arguments='{"at": 1}', call_id='c1', name='look', type='function_call')"""
+ANSWER = """ResponseOutputMessage(id='m', content=[ResponseOutputText(text="It's here.", type='output_text')],
+role='assistant', type='message')"""
+
+
+@pytest.mark.parametrize(
+    ("content", "part"),
+    [
+        (THOUGHT, {"type": "reasoning", "content": "Hm."}),
+        (CALL, {"type": "tool_call", "id": "c1", "name": "look", "arguments": {"at": 1}}),
+        (ANSWER, {"type": "text", "content": "It's here."}),
+        (THOUGHT[:40], {"type": "reasoning", "content": ""}),
+        (CALL[:40], {"type": "text", "content": CALL[:40]}),
+        ("ResponseReasoningItem(id=print(1))", {"type": "reasoning", "content": ""}),
+        ("Response(s) are late.", {"type": "text", "content": "Response(s) are late."}),
+        ("ResponseOther(a=-1)", {"type": "text", "content": "ResponseOther(a=-1)"}),
+    ],
+)
+def test_reprs_of_openai_agents_v2_are_read_as_what_they_are_of(content: str, part: dict[str, Any]) -> None:
+    sent = {
+        "gen_ai.output.messages": json.dumps([{"role": "assistant", "parts": [{"type": "text", "content": content}]}])
+    }
+    (answer,) = details(raw_span(sent, scope_name=OPENAI_AGENTS), dialects=DIALECTS).output_messages
+    assert json.loads(answer.content) == [part]
+    (kept,) = details(raw_span(sent, scope_name="mine"), dialects=DIALECTS).output_messages
+    assert json.loads(kept.content) == [{"type": "text", "content": content}]
+
+
+def test_a_span_of_a_clients_scope_is_of_its_dialect_though_it_says_all_in_the_convention() -> None:
+    said = {"gen_ai.operation.name": "chat"}
+    assert read(raw_span(said, scope_name=OPENAI_AGENTS)).dialect == "openai-agents-v2"
+    assert read(raw_span(said, scope_name="mine")).dialect == ""
+
+
+def test_a_span_whose_messages_are_in_log_records_only_is_of_their_dialect() -> None:
+    record = RawLogRecord("a", "b", "gen_ai.user.message", 0, {}, {"content": "Hi"}, "", b"")
+    assert understand(raw_span({"gen_ai.operation.name": "chat"}), [record]).dialect == "genai-events"
 
 
 def test_numbered_messages_keep_their_tool_calls() -> None:

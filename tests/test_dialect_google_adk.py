@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from domain.dialects import details, understand
 from domain.dialects.google_adk import DIALECT, SCOPE
-from domain.records import RawSpan, SpanRecord
+from domain.records import RawLogRecord, RawSpan, SpanRecord
 from tests.odd_values import ODD_VALUES
 from tests.raw_spans import raw_span
 
@@ -62,6 +62,61 @@ def test_the_newest_texts_of_the_user_are_the_input() -> None:
 def test_what_another_agent_did_is_not_what_the_user_said() -> None:
     span = read(asked(text("user", "Refund it"), text("user", "For context:", "[triage] called tool `transfer`")))
     assert (span.content.new_input, span.content.prompt) == ((), "Refund it")
+
+
+def in_the_convention(*messages: dict[str, Any]) -> str:
+    return json.dumps([{"role": said["role"], "parts": _texts(said)} for said in messages])
+
+
+def _texts(said: dict[str, Any]) -> list[dict[str, Any]]:
+    return [{"type": "text", "content": part["text"]} for part in said["parts"]]
+
+
+FOREIGN = text("user", "For context: below is what another agent did.", "[triage] said:\nI pass you on.")
+
+
+@pytest.mark.parametrize("by_log", [False, True])
+def test_what_another_agent_did_is_not_what_the_user_said_in_the_conventions_form_either(*, by_log: bool) -> None:
+    said = {"gen_ai.input.messages": in_the_convention(text("user", "Refund it"), FOREIGN)}
+    record = RawLogRecord("a", "b", "gen_ai.client.inference.operation.details", 0, said, None, "", b"")
+    raw = raw_span({} if by_log else said, name="generate_content", scope_name=SCOPE)
+    content = understand(raw, [record] if by_log else ()).content
+    assert (content.new_input, content.prompt) == ((), "Refund it")
+
+
+def test_a_user_may_begin_with_the_same_words() -> None:
+    said = {"gen_ai.input.messages": in_the_convention(text("user", "For context: I am in Paris.", "Where to go?"))}
+    (asked,) = read(raw_span(said, scope_name=SCOPE)).content.new_input
+    assert asked.text == "For context: I am in Paris.\nWhere to go?"
+
+
+def test_an_answer_that_came_in_pieces_is_one_text() -> None:
+    pieces = [("It is ", ""), ("in Bre", ""), ("men.", "stop")]
+    sent = [{"role": "assistant", "parts": _texts(text("", said)), "finish_reason": why} for said, why in pieces]
+    (answer,) = details(raw_span({"gen_ai.output.messages": json.dumps(sent)}, scope_name=SCOPE)).output_messages
+    expected = [{"type": "text", "content": "It is in Bremen."}]
+    assert (json.loads(answer.content), answer.finish_reason) == (expected, "stop")
+
+
+def test_answers_that_ended_stay_apart() -> None:
+    sent = [{"role": "assistant", "parts": _texts(text("", said)), "finish_reason": "stop"} for said in ("A", "B")]
+    assert (
+        read(raw_span({"gen_ai.output.messages": json.dumps(sent)}, scope_name=SCOPE)).content.output_text == "A\n\nB"
+    )
+
+
+@pytest.mark.parametrize(("total", "output"), [(130, 27), (123, 20), (None, 20)])
+def test_thoughts_that_gemini_counts_apart_are_output(total: int | None, output: int) -> None:
+    usage = {"prompt_token_count": 103, "candidates_token_count": 20, "thoughts_token_count": 7}
+    raw = answered(usage_metadata=usage | {"total_token_count": total})
+    assert (read(raw).output_tokens, read(raw).reasoning_tokens) == (output, 7)
+    said = raw_span(raw.attributes | {"gen_ai.usage.output_tokens": 20}, name="call_llm", scope_name=SCOPE)
+    assert read(said).output_tokens == 20
+
+
+def test_a_call_id_that_there_is_not_is_none() -> None:
+    assert read(raw_span({"gen_ai.tool.call.id": "<not specified>"}, scope_name=SCOPE)).content.tool_call_id == ""
+    assert read(raw_span({"gen_ai.tool.call.id": "c1"}, scope_name=SCOPE)).content.tool_call_id == "c1"
 
 
 def test_the_results_of_tools_come_from_the_tool() -> None:

@@ -46,6 +46,11 @@ def test_the_operation_is_the_type_of_the_observation(kind: str, operation: str)
     assert read(observation(kind)).operation_name == operation
 
 
+def test_the_name_of_what_groups_others_is_no_operation() -> None:
+    span = read(raw_span({"langfuse.observation.type": "chain"}, name="ChatPromptTemplate", parent_span_id="1"))
+    assert (span.operation_name, span.dialect) == ("", "langfuse")
+
+
 def test_what_has_a_model_or_usage_is_a_generation_without_saying_so() -> None:
     assert read(raw_span({"langfuse.observation.model.name": "m"})).operation_name == "chat"
     assert read(raw_span({"langfuse.observation.input": "Hi"})).operation_name == ""

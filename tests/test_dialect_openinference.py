@@ -13,6 +13,7 @@ from tests.odd_values import ODD_VALUES
 from tests.openinference_spans import (
     KIND,
     LANGCHAIN,
+    LLAMA_INDEX,
     OPENAI_AGENTS,
     OUTPUT,
     llm,
@@ -96,6 +97,22 @@ def test_a_langchain_agent_without_agent_in_its_name_is_a_chain_with_the_name_in
     record = read(attributes, scope_name=LANGCHAIN, name="support turn")
     assert (record.operation_name, record.agent_name) == ("invoke_agent", "triage")
     assert read(attributes, scope_name="elsewhere", name="support turn").operation_name == ""
+
+
+@pytest.mark.parametrize(("name", "operation"), [("OpenAI._prepare_chat", ""), ("OpenAI.achat", "chat")])
+def test_a_helper_of_llama_indexs_models_is_no_call(name: str, operation: str) -> None:
+    attributes = {KIND: "LLM", "llm.model_name": "m"}
+    span = read(attributes, name=name, scope_name=LLAMA_INDEX)
+    assert (span.operation_name, span.model) == (operation, "m" if operation else "")
+    assert read(attributes, name=name).operation_name == "chat"
+
+
+def test_the_steps_of_llama_index_say_whose_they_are_in_the_events_that_they_take() -> None:
+    attributes = {KIND: "CHAIN", "input.value": '{"ev": "AgentSetup(input=[], current_agent_name=\'support\')"}'}
+    span = read(attributes, name="BaseWorkflowAgent.run_agent_step", scope_name=LLAMA_INDEX)
+    assert (span.operation_name, span.agent_name) == ("", "support")
+    assert read(attributes).agent_name == ""
+    assert read({KIND: "CHAIN"}, scope_name=LLAMA_INDEX).agent_name == ""
 
 
 def test_the_workflow_of_openai_agents_is_no_agent() -> None:

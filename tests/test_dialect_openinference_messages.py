@@ -11,6 +11,7 @@ from domain.dialects.openinference_messages import messages
 from tests.openinference_spans import (
     INPUT,
     KIND,
+    LLAMA_INDEX_OUTPUT,
     ORDER,
     OUTPUT,
     TOOL_MESSAGE,
@@ -40,6 +41,12 @@ def test_a_conversation_is_read_in_order_and_only_its_end_is_new() -> None:
     assert [new.text for new in record.content.new_input] == ["Thanks!"]
     assert record.content.system_instructions == "Be brief."
     assert record.content.output_text == '{"said":"Bye"}'
+
+
+def test_the_line_that_smolagents_writes_before_a_task_is_nobodys_word() -> None:
+    span = llm(message(0, "user", "New task:\nWhere?") | message(0, "assistant", "New task:\nDone.", OUTPUT))
+    assert [said.text for said in span.content.new_input] == ["Where?"]
+    assert span.content.output_text == "New task:\nDone."
 
 
 def test_a_tool_result_at_the_end_is_not_what_the_user_says() -> None:
@@ -235,6 +242,8 @@ def test_messages_go_before_values() -> None:
         ({"input.value": json.dumps({"args": [{"a": 1}], "kwargs": {}})}, "t", "t", '{"a": 1}', "", ""),
         ({"input.value": repr(ORDER)}, "t", "t", json.dumps(ORDER), "", ""),
         ({"output.value": json.dumps(TOOL_MESSAGE)}, "t", "t", "", "21 degrees", "call_1"),
+        ({"output.value": json.dumps(LLAMA_INDEX_OUTPUT)}, "t", "t", "", "21\ndegrees", ""),
+        ({"output.value": '{"blocks": [], "tool_name": "t"}'}, "t", "t", "", '{"blocks": [], "tool_name": "t"}', ""),
         ({"output.value": json.dumps({"output": "kept"})}, "t", "t", "", '{"output": "kept"}', ""),
         ({"tool.parameters": '{"a": 1}'}, "t", "t", '{"a": 1}', "", ""),
         ({"tool.parameters": '{"type": "object", "properties": {}}'}, "t", "t", "", "", ""),

@@ -35,6 +35,51 @@ def test_strands_agents_say_their_instructions_and_tools() -> None:
     assert (content.system_instructions, content.tool_definitions) == ("Be brief.", '["weather"]')
 
 
+STRANDS = {"gen_ai.provider.name": "strands-agents"}
+DETAILS = "gen_ai.client.inference.operation.details"
+
+
+@pytest.mark.parametrize("content", ["Be brief.", '[{"text": "Be brief."}]'])
+def test_strands_agents_say_their_instructions_as_an_event(content: str) -> None:
+    said = event("gen_ai.system.message", {"content": content})
+    agent = raw_span(STRANDS | {"gen_ai.operation.name": "invoke_agent"}, said)
+    assert read(agent).content.system_instructions == "Be brief."
+    call = raw_span(STRANDS | {"gen_ai.operation.name": "chat"}, said)
+    assert read(call).content.system_instructions == ""
+
+
+@pytest.mark.parametrize(
+    ("result", "shown"),
+    [
+        ('[{"text": "21 degrees"}, {"text": "sunny"}]', "21 degrees\nsunny"),
+        ('[{"json": {"celsius": 21}}]', '[{"json": {"celsius": 21}}]'),
+        ("21 degrees", "21 degrees"),
+    ],
+)
+def test_strands_results_are_the_texts_of_their_blocks(result: str, shown: str) -> None:
+    tool = STRANDS | {"gen_ai.operation.name": "execute_tool", "gen_ai.tool.call.result": result}
+    assert read(raw_span(tool)).content.tool_call_result == shown
+
+
+def test_strands_failed_tools_say_why_in_the_message_that_answers() -> None:
+    part = {"type": "tool_call_response", "id": "c1", "response": [{"text": "Error: shipped"}]}
+    said = json.dumps([{"role": "tool", "parts": [part]}])
+    tool = STRANDS | {"gen_ai.operation.name": "execute_tool", "gen_ai.output.messages": said}
+    assert read(raw_span(tool)).content.tool_call_result == "Error: shipped"
+
+
+@pytest.mark.parametrize("team", ["invoke_swarm", "invoke_graph"])
+def test_a_strands_team_is_asked_what_the_user_said(team: str) -> None:
+    sent = json.dumps([{"role": "user", "parts": [{"type": "text", "content": "Refund it"}]}])
+    for said in (
+        event("gen_ai.user.message", {"content": "Refund it"}),
+        event(DETAILS, {"gen_ai.input.messages": sent}),
+    ):
+        answer = event("gen_ai.choice", {"message": "Done by all."})
+        content = read(raw_span(STRANDS | {"gen_ai.operation.name": team}, said, answer, name=team)).content
+        assert ([asked.text for asked in content.new_input], content.output_text) == (["Refund it"], "")
+
+
 @pytest.mark.parametrize(
     ("attributes", "cost"),
     [
@@ -51,6 +96,25 @@ def test_strands_agents_say_their_instructions_and_tools() -> None:
 )
 def test_a_cost_is_taken_unless_it_is_zero_for_tokens(attributes: dict[str, Any], cost: float | None) -> None:
     assert openlit.DIALECT.columns(raw_span(attributes)).get("cost_usd") == cost
+
+
+@pytest.mark.parametrize(
+    ("operation", "scope", "tool", "prompt"),
+    [
+        ("chat", "openlit.instrumentation.openai", "", "Where?"),
+        ("embeddings", "openlit.instrumentation.openai", "", ""),
+        ("execute_tool", "openlit.otel.tracing", "look, look", "Where?"),
+        ("embeddings", "another", "look, look", "Where?"),
+    ],
+)
+def test_openlits_model_calls_are_no_tools_and_what_is_embedded_is_nobodys_message(
+    operation: str, scope: str, tool: str, prompt: str
+) -> None:
+    asked = '[{"role": "user", "content": "Where?"}]'
+    attributes = {"gen_ai.operation.name": operation, "gen_ai.tool.name": "look, look", "gen_ai.input.messages": asked}
+    span = understand(raw_span(attributes, scope_name=scope), dialects=[openlit.DIALECT])
+    assert (span.tool_name, span.content.prompt) == (tool, prompt)
+    assert span.dialect == ("" if scope == "another" else "openlit")
 
 
 def test_openlits_calls_in_one_text_are_no_tools_arguments() -> None:

@@ -112,6 +112,7 @@ def test_texts_that_are_embedded_are_nobodys_message() -> None:
         ('{"args": ["Paris"], "kwargs": {}}', '{"args": ["Paris"], "kwargs": {}}'),
         ('{"input_str": "{\'city\': \'Paris\'}", "inputs": {"city": "Paris"}}', '{"city": "Paris"}'),
         ('{"input_str": "Paris", "inputs": null}', "Paris"),
+        ("{\"input_str\": \"{'city': 'Paris', 'hot': True}\"}", '{"city": "Paris", "hot": true}'),
         ("Paris, cut off {", "Paris, cut off {"),
     ],
 )
@@ -136,6 +137,58 @@ def test_a_tools_arguments_are_what_its_function_was_called_with(given_input: st
 def test_a_tools_result_is_what_its_function_returned(output: str, result: str) -> None:
     raw = raw_span({"traceloop.span.kind": "tool", "traceloop.entity.output": output})
     assert read(raw).content.tool_call_result == result
+
+
+def test_what_langchains_callbacks_were_given_is_read_in_the_conventions_keys_too() -> None:
+    raw = raw_span(
+        {
+            "traceloop.span.kind": "tool",
+            "gen_ai.operation.name": "execute_tool",
+            "gen_ai.tool.call.arguments": '{"input_str": "{\'city\': \'Paris\'}", "tags": [], "metadata": {}}',
+            "gen_ai.tool.call.result": json.dumps({"output": LANGCHAIN_TOOL, "kwargs": {"tags": []}}),
+            "traceloop.entity.output": json.dumps({"output": LANGCHAIN_TOOL, "kwargs": {"tags": []}}),
+        }
+    )
+    content = read(raw).content
+    assert (content.tool_call_arguments, content.tool_call_result) == ('{"city": "Paris"}', "21 degrees")
+    assert content.tool_call_id == "c1"
+    own = raw_span(raw.attributes | {"gen_ai.tool.call.arguments": '{"tags": 1}', "gen_ai.tool.call.result": "sunny"})
+    content = read(own).content
+    assert (content.tool_call_arguments, content.tool_call_result) == ('{"tags": 1}', "sunny")
+
+
+@pytest.mark.parametrize(
+    ("attributes", "operation", "agent"),
+    [
+        ({"gen_ai.operation.name": "chat"}, "chat", "support"),
+        ({"gen_ai.operation.name": "invoke_agent", "traceloop.span.kind": "workflow"}, "invoke_agent", "support"),
+        ({"gen_ai.operation.name": "invoke_agent", "gen_ai.agent.name": "helper"}, "invoke_agent", "helper"),
+    ],
+    ids=["a call", "an agent's run", "an agent that the agent asks"],
+)
+def test_langchains_metadata_say_whose_a_run_is(attributes: dict[str, Any], operation: str, agent: str) -> None:
+    span = read(raw_span({"traceloop.association.properties.lc_agent_name": "support"} | attributes))
+    assert (span.operation_name, span.agent_name) == (operation, agent)
+
+
+@pytest.mark.parametrize(
+    ("name", "provider", "operation"),
+    [
+        ("RunnableSequence", "langchain", ""),
+        ("AgentExecutor", "langchain", "invoke_agent"),
+        ("LangGraph", "langgraph", "invoke_agent"),
+    ],
+)
+def test_a_langchain_run_that_no_agent_makes_is_no_agent(name: str, provider: str, operation: str) -> None:
+    attributes = {"traceloop.span.kind": "workflow", "gen_ai.agent.name": name, "gen_ai.provider.name": provider}
+    span = read(raw_span(attributes | {"gen_ai.operation.name": "invoke_agent"}, name=f"{name}.workflow"))
+    assert (span.operation_name, span.agent_name) == (operation, name if operation else "")
+
+
+@pytest.mark.parametrize("kind", ["workflow", "task"])
+def test_groups_are_of_this_dialect_and_their_names_are_no_operations(kind: str) -> None:
+    span = read(raw_span({"traceloop.span.kind": kind}, name="chat.workflow"))
+    assert (span.dialect, span.operation_name) == ("traceloop", "")
 
 
 @pytest.mark.parametrize(

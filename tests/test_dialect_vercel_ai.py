@@ -290,3 +290,25 @@ def test_nothing_raises(operation: str, attributes: dict[str, Any]) -> None:
     raw = raw_span({"ai.operationId": operation} | attributes)
     assert read(raw).operation_name
     details(raw, dialects=[DIALECT])
+
+
+SCOPE_OF_7 = "gen_ai"
+
+
+def test_version_7_counts_reasoning_beside_the_conventions_keys() -> None:
+    used = {"gen_ai.usage.output_tokens": 9, "ai.usage.outputTokenDetails.reasoningTokens": 4}
+    call = read(raw_span(used | {"gen_ai.operation.name": "chat"}, scope_name=SCOPE_OF_7))
+    assert (call.output_tokens, call.reasoning_tokens) == (9, 4)
+    agent = read(raw_span(used | {"gen_ai.operation.name": "invoke_agent"}, scope_name=SCOPE_OF_7))
+    assert agent.reasoning_tokens == 0
+
+
+@pytest.mark.parametrize(("sent", "shown"), [('"shipped"', "shipped"), ('{"a": "b"}', '{"a": "b"}'), ('"cut', '"cut')])
+def test_a_text_that_a_tool_gave_is_shown_without_quotes(sent: str, shown: str) -> None:
+    assert read(raw_span({"gen_ai.tool.call.result": sent}, scope_name=SCOPE_OF_7)).content.tool_call_result == shown
+    assert read(span("ai.toolCall", toolCall__result=sent)).content.tool_call_result == shown
+
+
+def test_the_session_in_the_runtime_context_is_the_conversation() -> None:
+    found = read(raw_span({"ai.settings.context.sessionId": "s1"}, scope_name=SCOPE_OF_7))
+    assert (found.conversation_id, found.conversation_id_source) == ("s1", "ai.settings.context.sessionId")

@@ -21,6 +21,7 @@ finish_reasons      [text, ...]
 input_tokens (cached ones included), output_tokens (reasoning included), cache_read_tokens, cache_write_tokens,
 reasoning_tokens    whole numbers
 cost_usd            what the client itself says that the call cost, in US dollars
+is_error            true for what failed, where the span's status does not say so; error_message is its text
 is_wrapper          true for a span that only groups others: its name says nothing of what it does
 compaction_summary, compaction_items_before, compaction_items_after
 request_temperature, request_top_p, request_max_tokens, request_seed, request_stop_sequences, ...
@@ -51,7 +52,11 @@ class Dialect:
     events: frozenset[str] = frozenset()
     """Names of span events by which it is known, too."""
     scopes: frozenset[str] = frozenset()
-    """Instrumentation scopes by which it is known, too: some of a client's spans have no attribute at all."""
+    """Instrumentation scopes by which it is known, too: some of a client's spans have no attribute at all. A span of
+    such a scope is of this dialect, whether it fills something or not."""
     corrections: Callable[[RawSpan], dict[str, Json]] | None = None
     """The columns in which this client means something else by Weave's keys than they say, with what it means; None
     for nothing. Applied before any dialect fills what is missing. Never raises."""
+    amend: Callable[[RawSpan, dict[str, Json]], dict[str, Json]] | None = None
+    """The columns of all that are filled in the end, by attributes, events or log records, that this client writes in
+    a way of its own, as they should be. Never raises."""

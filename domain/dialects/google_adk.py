@@ -8,7 +8,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from domain.dialects.canonical import items_of, known, message, object_of, only_answers, opened, parts_of
+from domain.dialects.canonical import (
+    items_of,
+    known,
+    message,
+    object_of,
+    only_answers,
+    opened,
+    parts_of,
+    text_part,
+)
+from domain.dialects.columns import tokens
 from domain.dialects.dialect import Dialect
 
 if TYPE_CHECKING:
@@ -24,7 +34,6 @@ _PLACEHOLDERS: Final = frozenset({"N/A", "{}", "<not specified>", "<not serializ
 
 _USAGE: Final = {
     "input_tokens": "prompt_token_count",
-    "output_tokens": "candidates_token_count",
     "cache_read_tokens": "cached_content_token_count",
     "reasoning_tokens": "thoughts_token_count",
 }
@@ -36,8 +45,10 @@ _CONFIG: Final = {
     "request_stop_sequences": "stop_sequences",
 }
 
-# How ADK tells an agent what others said and did: as a message of the user, which it is not.
+# How ADK tells an agent what others said and did: as a message of the user, which it is not. What was said or done
+# follows as parts that begin with the agent in brackets.
 _FOREIGN_CONTEXT: Final = "For context:"
+_FOREIGN_AGENT: Final = "["
 
 
 def columns(raw: RawSpan) -> dict[str, Json]:
@@ -61,6 +72,56 @@ def columns(raw: RawSpan) -> dict[str, Json]:
     if response:
         found |= _answered(response)
     return known(found)
+
+
+def corrections(raw: RawSpan) -> dict[str, Json]:
+    """Version 2 names call ids that there are not."""
+    return {"tool_call_id": None} if raw.attributes.get("gen_ai.tool.call.id") in _PLACEHOLDERS else {}
+
+
+def amend(raw: RawSpan, columns: dict[str, Json]) -> dict[str, Json]:
+    """Messages in the convention's form: whose they are, and an answer that came in pieces as one."""
+    found: dict[str, Json] = {}
+    if raw.scope_name != SCOPE:
+        return found
+    said = items_of(columns.get("input_messages"))
+    if any(map(_is_foreign, said)):
+        found["input_messages"] = [{**item, "role": "assistant"} if _is_foreign(item) else item for item in said]
+    answers = items_of(columns.get("output_messages"))
+    if len(answers) > 1 and all(_is_piece(answer) for answer in answers[:-1]) and isinstance(answers[-1], dict):
+        found["output_messages"] = [_joined(answers)]
+    return found
+
+
+def _is_foreign(said: Json) -> bool:
+    if not isinstance(said, dict) or said.get("role") != "user":
+        return False
+    texts = [_member(part, "content") for part in items_of(said.get("parts"))[:2]]
+    return len(texts) > 1 and all(
+        isinstance(text, str) and text.startswith(start)
+        for text, start in zip(texts, (_FOREIGN_CONTEXT, _FOREIGN_AGENT), strict=True)
+    )
+
+
+def _is_piece(answer: Json) -> bool:
+    """Streamed answers of version 2 are one message for each piece, of which only the last says why it ended."""
+    return isinstance(answer, dict) and answer.get("role") == "assistant" and answer.get("finish_reason") == ""
+
+
+def _joined(pieces: list[dict[str, Any]]) -> dict[str, Json]:
+    parts: list[Json] = []
+    for part in (part for piece in pieces for part in items_of(piece.get("parts"))):
+        text, before = _text(part), _text(parts[-1] if parts else None)
+        if text is None or before is None:
+            parts.append(part)
+        else:
+            parts[-1] = text_part(before + text)
+    return {**pieces[-1], "parts": parts}
+
+
+def _text(part: Json) -> str | None:
+    content = _member(part, "content")
+    return content if _member(part, "type") == "text" and isinstance(content, str) else None
 
 
 def _given(value: Json) -> Json:
@@ -95,6 +156,7 @@ def _instructions(value: Json) -> list[str]:
 def _answered(response: dict[str, Any]) -> dict[str, Json]:
     usage = object_of(response.get("usage_metadata"))
     found: dict[str, Json] = {column: usage.get(name) for column, name in _USAGE.items()}
+    found["output_tokens"] = _output_tokens(usage)
     found["response_model"] = response.get("model_version")
     found["error_type"] = response.get("error_code")
     reason = response.get("finish_reason")
@@ -106,6 +168,19 @@ def _answered(response: dict[str, Any]) -> dict[str, Json]:
     return found
 
 
+def _output_tokens(usage: dict[str, Any]) -> int | None:
+    """With the thoughts, which Gemini counts apart; other models' count has them already, as the total tells. Where ADK
+    says itself how many there are, in the convention's key, that stands.
+    """
+    answer, thoughts = usage.get("candidates_token_count"), tokens(usage.get("thoughts_token_count"))
+    if answer is None:
+        return thoughts or None
+    apart = tokens(usage.get("prompt_token_count")) + tokens(answer) + thoughts <= tokens(
+        usage.get("total_token_count")
+    )
+    return tokens(answer) + (thoughts if apart else 0)
+
+
 def _messages(contents: list[Any]) -> list[dict[str, Json]]:
     return [_message(content) for content in contents if isinstance(content, dict) and content.get("parts")]
 
@@ -115,7 +190,7 @@ def _message(content: dict[str, Any]) -> dict[str, Json]:
     role = content.get("role")
     if only_answers(parts):
         role = "tool"
-    elif role == "model" or (parts and parts[0].get("content") == _FOREIGN_CONTEXT):
+    elif role == "model" or _is_foreign({"role": "user", "parts": parts}):
         role = "assistant"
     return message(role if isinstance(role, str) else "user", *parts)
 
@@ -124,4 +199,11 @@ def _member(holder: Json, name: str) -> Json:
     return holder.get(name) if isinstance(holder, dict) else None
 
 
-DIALECT: Final = Dialect(name="google-adk", columns=columns, roots=frozenset({"gcp"}), scopes=frozenset({SCOPE}))
+DIALECT: Final = Dialect(
+    name="google-adk",
+    columns=columns,
+    roots=frozenset({"gcp"}),
+    scopes=frozenset({SCOPE}),
+    corrections=corrections,
+    amend=amend,
+)

@@ -62,7 +62,7 @@ def columns(raw: RawSpan) -> dict[str, Json]:
     if kind in _GROUPS and (agent or not raw.parent_span_id):
         operation = "invoke_agent"  # The application's own span around a turn may have no name for the agent.
     if not operation or (kind == "agent" and not agent):
-        return {}
+        return {"is_wrapper": True} if kind else {}
     asked, answered = _json(said.get("input")), _json(said.get("output"))
     found: dict[str, Json] = {"operation_name": operation}
     if operation == "execute_tool":

@@ -140,6 +140,11 @@ def may_refer(value: Json, content_refs: Sequence[str]) -> bool:
     return bool(content_refs) or not isinstance(value, str) or _REFERENCE_MARK in value
 
 
+def may_notify(value: Json) -> bool:
+    """False when none of the messages in a raw value can be a task notification."""
+    return not isinstance(value, str) or "task-notification" in value
+
+
 def references_of(messages: Iterable[Message], content_refs: Sequence[str]) -> tuple[str, ...]:
     """Weave: the span's content references that a media part of the messages names (by the digest after the last
     colon), then every reference found inside the messages; in order, without repetition.

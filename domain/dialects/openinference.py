@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any, Final
 from domain.dialects.columns import tokens
 from domain.dialects.dialect import Dialect
 from domain.dialects.json_text import Json, structure
-from domain.dialects.openinference_kinds import kind_of, metadata_of, name_of
-from domain.dialects.openinference_messages import branch, instructions, items, member, messages
+from domain.dialects.openinference_kinds import agent_of_step, kind_of, metadata_of, name_of
+from domain.dialects.openinference_messages import branch, instructions, items, member, messages, without_preamble
 from domain.dialects.openinference_values import answered, asked, response_id, tool_input, tool_output
 
 if TYPE_CHECKING:
@@ -78,6 +78,8 @@ def _columns(raw: RawSpan) -> dict[str, Json]:
         columns["operation_name"] = _OPERATIONS[kind]
     elif kind:
         columns["is_wrapper"] = True
+        if owner := agent_of_step(raw):
+            columns["agent_name"] = owner
     if kind in _CALLS:
         columns |= _call(attributes, _CALLS[kind])
     if kind == "LLM":
@@ -130,7 +132,7 @@ def _conversation(attributes: dict[str, Any]) -> dict[str, Json]:
     choices = _texts(said["choices"], "completion.text") + _texts(said["completions"], "completion.text")
     if prompts or choices:
         columns["operation_name"] = "text_completion"
-    columns["input_messages"] = given or _said("user", prompts) or asked(attributes)
+    columns["input_messages"] = without_preamble(given) or _said("user", prompts) or asked(attributes)
     columns["output_messages"] = (
         messages(said["output_messages"]) or _said("assistant", choices) or answered(attributes)
     )

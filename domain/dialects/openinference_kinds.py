@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any, Final
 
 from domain.dialects.json_text import structure
@@ -18,7 +19,9 @@ _METHODS: Final = frozenset(
 )
 
 _LANGCHAIN: Final = "openinference.instrumentation.langchain"
+_LLAMA_INDEX: Final = "openinference.instrumentation.llama_index"
 _OPENAI_AGENTS: Final = "openinference.instrumentation.openai_agents"
+_CURRENT_AGENT: Final = re.compile(r"\bcurrent_agent_name='([^'\\]{1,200})'")
 _AGENT_NAMES: Final = frozenset({"agent.name", "graph.node.id"})
 _CALL_KEYS: Final = ("llm.output_messages.", "llm.token_count.", "llm.invocation_parameters")
 _MESSAGE_KEYS: Final = ("llm.input_messages.", "llm.output_messages.", "llm.token_count.")
@@ -35,6 +38,8 @@ def kind_of(raw: RawSpan) -> str:
         return "CHAIN"  # The workflow, whose name the span has.
     if raw.scope_name == _LANGCHAIN and kind in ("AGENT", "CHAIN"):
         return _langchain_kind(raw, kind)
+    if raw.scope_name == _LLAMA_INDEX and raw.name.rpartition(".")[2].startswith("_"):
+        return "CHAIN"  # A helper of the class that is the model; the call has a span of its own.
     return kind
 
 
@@ -55,6 +60,15 @@ def _langchain_kind(raw: RawSpan, kind: str) -> str:
         return "AGENT" if agent_name == raw.name or not raw.parent_span_id else "CHAIN"
     # The step of LangGraph's ready-made agent in which the model is called.
     return "CHAIN" if raw.name == "agent" == metadata.get("langgraph_node") else kind
+
+
+def agent_of_step(raw: RawSpan) -> str:
+    """LlamaIndex: no span is the agent's, and the events that its steps take say in their repr whose they are."""
+    if raw.scope_name != _LLAMA_INDEX:
+        return ""
+    said = raw.attributes.get("input.value")
+    found = _CURRENT_AGENT.search(said) if isinstance(said, str) else None
+    return found[1] if found else ""
 
 
 def metadata_of(attributes: dict[str, Any]) -> dict[str, Any]:

@@ -34,6 +34,8 @@ _THOUGHTS: Final = frozenset({"reasoning", "thinking"})
 _TOOL_USE: Final = "tool_use"
 """OpenInference: the place among the contents of a call that stands in full among the tool calls."""
 
+_PREAMBLE: Final = "New task:\n"
+
 _MEDIA: Final = {
     # Modality -> where its address may be.
     "image": ("message_content.image.image.url", "image_url.url", "image_url"),
@@ -101,6 +103,15 @@ def instructions(said: list[dict[str, Json]]) -> list[str]:
             break
         texts += [part["content"] for part in message["parts"] if part["type"] == "text"]
     return texts
+
+
+def without_preamble(said: list[dict[str, Json]]) -> list[dict[str, Json]]:
+    """smolagents writes a line of its own before what the user asks."""
+    for message in said:
+        for part in message["parts"] if message.get("role") == "user" else ():
+            if part["type"] == "text":
+                part["content"] = part["content"].removeprefix(_PREAMBLE)
+    return said
 
 
 def _role(value: Json) -> str:

@@ -5,19 +5,17 @@ They say what was said only where no attribute says it better. Nothing raises; w
 
 from __future__ import annotations
 
-import re
 from typing import Any, Final
 
 from domain.dialects.bodies import input_messages, output_messages, tool_message, unwrapped
-from domain.dialects.json_text import NOT_JSON, Json, dump, parse_exactly, storable
+from domain.dialects.json_text import NOT_JSON, Json, dump, parse_exactly
+from domain.dialects.python_repr import opened_repr
 
 REDACTED: Final = "__REDACTED__"
 """OpenInference: what stands for a value that the client was told to hide."""
 
 # Answers of providers' APIs as they came: where no text is found in them, there is none to show.
 _PROVIDER_MARKS: Final = frozenset({"choices", "generations", "candidates", "usage", "object", "model"})
-
-_MAX_REPR_CHARACTERS: Final = 50_000
 
 
 def value_at(attributes: dict[str, Any], key: str) -> Json:
@@ -28,7 +26,7 @@ def value_at(attributes: dict[str, Any], key: str) -> Json:
     if not isinstance(value, str) or not value.startswith(("{", "[")):
         return value
     parsed = parse_exactly(value)
-    return _from_repr(value) if parsed is NOT_JSON else parsed
+    return opened_repr(value) if parsed is NOT_JSON else parsed
 
 
 def asked(attributes: dict[str, Any]) -> list[dict[str, Json]]:
@@ -83,8 +81,14 @@ def tool_input(attributes: dict[str, Any]) -> Json:
 
 
 def tool_output(attributes: dict[str, Any]) -> tuple[Json, str]:
-    """(result, call id). LangChain: a tool's output is a message, with the result as its content."""
+    """(result, call id). LangChain: a tool's output is a message, with the result as its content. LlamaIndex: the
+    result stands in blocks, beside what made it.
+    """
     body = value_at(attributes, "output.value")
+    if isinstance(body, dict) and "tool_name" in body and isinstance(body.get("blocks"), list):
+        texts = [block["text"] for block in body["blocks"] if isinstance(block, dict) and "text" in block]
+        if texts and all(isinstance(said, str) for said in texts):
+            return "\n".join(texts), ""
     call_id, result = tool_message(body)
     return (result, call_id) if call_id else (None if body is None else attributes.get("output.value"), "")
 
@@ -106,46 +110,3 @@ def response_id(attributes: dict[str, Any]) -> str:
 
 def _first(value: Json) -> Json:
     return value[0] if isinstance(value, list) and value else None
-
-
-# ----------------------------------------------------------------------------------------------------------------------
-# Python reprs. LangChain hands str(arguments) to its tools' callbacks.
-
-_TOKEN: Final = re.compile(
-    r"""'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*"|True|False|None|-?\d+(?:\.\d+)?(?:e[+-]?\d+)?|[][{}:,]|[ \n]+""", re.DOTALL
-)
-_ESCAPE: Final = re.compile(r"\\(x[0-9a-f]{2}|u[0-9a-f]{4}|U[0-9a-f]{8}|.)", re.DOTALL)
-_NAMES: Final = {"True": "true", "False": "false", "None": "null"}
-_CONTROLS: Final = {"n": "\n", "r": "\r", "t": "\t"}
-
-
-def _from_repr(value: str) -> Json:
-    """What the repr of a dict or a list holds, else the text as it is.
-
-    Read token by token: ast.literal_eval can be made to overflow the interpreter's stack.
-    """
-    if len(value) > _MAX_REPR_CHARACTERS:
-        return value
-    tokens, position = [], 0
-    while position < len(value):
-        token = _TOKEN.match(value, position)
-        if token is None:
-            return value
-        tokens.append(_as_json(token.group()))
-        position = token.end()
-    parsed = parse_exactly("".join(tokens))
-    return value if parsed is NOT_JSON else parsed
-
-
-def _as_json(token: str) -> str:
-    if token[0] in "'\"":
-        return dump(storable(_ESCAPE.sub(_unescaped, token[1:-1])))
-    return _NAMES.get(token, token)
-
-
-def _unescaped(escape: re.Match[str]) -> str:
-    code = escape.group(1)
-    if len(code) > 1:
-        number = int(code[1:], 16)
-        return chr(number) if number <= 0x10FFFF else "\ufffd"
-    return _CONTROLS.get(code, code)

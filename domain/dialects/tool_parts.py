@@ -21,11 +21,11 @@ if TYPE_CHECKING:
 RawMessage = str | dict[str, Any]
 Part = dict[str, Any]
 
-_REQUESTS: Final = ("tool_call", "server_tool_call")
-_RESPONSES: Final = ("tool_call_response", "server_tool_call_response")
+REQUESTS: Final = ("tool_call", "server_tool_call")
+RESPONSES: Final = ("tool_call_response", "server_tool_call_response")
 _AS_THEY_ARE: Final = frozenset({"tool_call", "server_tool_call", "server_tool_call_response", "compaction"})
 _WITHOUT_TOOLS: Final = frozenset({"text", "reasoning", "uri", "blob", "file"})
-_ANSWERING_ROLES: Final = ("assistant", "model", "tool_call")
+ANSWERING_ROLES: Final = ("assistant", "model", "tool_call")
 
 
 def new_parts(messages: Sequence[RawMessage]) -> list[Part]:
@@ -33,8 +33,8 @@ def new_parts(messages: Sequence[RawMessage]) -> list[Part]:
     added: list[list[Part]] = []
     for message in reversed(messages):
         if isinstance(message, dict):
-            parts = _parts(message)
-            if message.get("role") in _ANSWERING_ROLES or any(part.get("type") in _REQUESTS for part in parts):
+            parts = parts_of_message(message)
+            if message.get("role") in ANSWERING_ROLES or any(part.get("type") in REQUESTS for part in parts):
                 break
             added.append(parts)
     return [part for parts in reversed(added) for part in parts]
@@ -45,9 +45,8 @@ def output_parts(messages: Sequence[RawMessage]) -> list[Part]:
     found: list[Part] = []
     for message in messages:
         if isinstance(message, dict):
-            parts = _parts(message)
-            role = text_of_item(message.get("role")) or "assistant"
-            if role not in NOT_USER_ROLES and role not in _ANSWERING_ROLES and not _answers(parts):
+            parts = parts_of_message(message)
+            if is_of_user(message, parts, "assistant"):
                 found.clear()
             found += parts
     return found
@@ -58,21 +57,19 @@ def tool_requests(parts: Iterable[Part]) -> tuple[ToolRequest, ...]:
         ToolRequest(
             text_of_item(part.get("id")),
             text_of_item(part.get("name")),
-            text_of_item(_said(part, ("arguments", "server_tool_call"))),
+            text_of_item(arguments_of(part)),
         )
         for part in parts
-        if part.get("type") in _REQUESTS and part.get("name")
+        if part.get("type") in REQUESTS and part.get("name")
     )
 
 
 def tool_responses(parts: Iterable[Part]) -> tuple[ToolResponse, ...]:
     """Only those that say which call they answer."""
     return tuple(
-        ToolResponse(
-            text_of_item(part["id"]), text_of_item(_said(part, ("response", "result", "server_tool_call_response")))
-        )
+        ToolResponse(text_of_item(part["id"]), text_of_item(response_of(part)))
         for part in parts
-        if part.get("type") in _RESPONSES and part.get("id")
+        if part.get("type") in RESPONSES and part.get("id")
     )
 
 
@@ -84,21 +81,36 @@ def compactions(parts: Iterable[Part]) -> tuple[Compaction, ...]:
     )
 
 
-def _parts(message: dict[str, Any]) -> list[Part]:
-    """The parts in the convention's form, whatever the message's own form is."""
-    parts = message_of(message, "")["parts"]
-    found: list[Part] = []
-    for part in parts:
-        kind = text_of_item(part.get("type")) if isinstance(part, dict) else "text"
-        if kind in _AS_THEY_ARE:
-            found.append(part)
-        elif kind not in _WITHOUT_TOOLS and (read := body_parts.part_of(part)) is not None:
-            found.append(read)
-    return found
+def parts_of_message(message: dict[str, Any]) -> list[Part]:
+    """The parts that may be about tools in the convention's form, whatever the message's own form is."""
+    return [read for part in message_of(message, "")["parts"] if (read := part_of(part)) is not None]
 
 
-def _answers(parts: list[Part]) -> bool:
-    return any(part.get("type") in _RESPONSES for part in parts)
+def part_of(item: Json) -> Part | None:
+    """A part that may be about tools in the convention's form; None for every other one."""
+    kind = text_of_item(item.get("type")) if isinstance(item, dict) else "text"
+    if kind in _AS_THEY_ARE:
+        part: Part = item
+        return part
+    return None if kind in _WITHOUT_TOOLS else body_parts.part_of(item)
+
+
+def is_of_user(message: dict[str, Any], parts: Iterable[Part], default_role: str) -> bool:
+    """Whether the user speaks: some clients send what tools answered under the user's role."""
+    role = text_of_item(message.get("role")) or default_role
+    if role in NOT_USER_ROLES or role in ANSWERING_ROLES:
+        return False
+    return all(part.get("type") not in RESPONSES for part in parts)
+
+
+def arguments_of(part: Part) -> Json:
+    """What the tool is called with; None where the request does not say."""
+    return _said(part, ("arguments", "server_tool_call"))
+
+
+def response_of(part: Part) -> Json:
+    """What the tool answered; None where the response does not say."""
+    return _said(part, ("response", "result", "server_tool_call_response"))
 
 
 def _said(part: Part, names: tuple[str, ...]) -> Json:

@@ -2,7 +2,7 @@
 
 Its oldest form has messages below llm.prompts and llm.completions, the next one below gen_ai.prompt and
 gen_ai.completion, which Weave's keys cover. The decorators @workflow, @task, @agent and @tool make the spans with
-traceloop.* keys.
+traceloop.* keys; so does LangChain's instrumentation, of each callback and with all that the callback was given.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 from domain.dialects.canonical import first_of, items_of, known, message, message_of, object_of, opened, parts_of, says
 from domain.dialects.columns import text
 from domain.dialects.dialect import Dialect
+from domain.dialects.python_repr import opened_repr
 from domain.dialects.tree import below
 
 if TYPE_CHECKING:
@@ -23,6 +24,7 @@ _REQUEST_TYPES: Final = {"chat": "chat", "completion": "text_completion", "embed
 
 # workflow and task only group others.
 _SPAN_KINDS: Final = {"agent": "invoke_agent", "tool": "execute_tool"}
+_GROUPS: Final = frozenset({"workflow", "task"})
 
 _KEYS: Final[dict[str, tuple[str, ...]]] = {
     "provider_name": ("llm.vendor",),
@@ -46,6 +48,10 @@ _LISTS_OF_WEAVE: Final = ("gen_ai.prompt.", "gen_ai.completion.")
 _INPUTS: Final = ("traceloop.entity.input", "gen_ai.task.input")
 _OUTPUTS: Final = ("traceloop.entity.output", "gen_ai.task.output")
 
+_LANGCHAIN_AGENT: Final = "traceloop.association.properties.lc_agent_name"
+_LANGCHAIN_INPUT: Final = frozenset({"tags", "metadata"})
+_LANGCHAIN_OUTPUT: Final = frozenset({"output", "kwargs"})
+
 # LangChain's messages as they serialise themselves: {"lc": 1, "id": [..., "HumanMessage"], "kwargs": {"content": ...}}.
 _LANGCHAIN_ROLES: Final = {"human": "user", "ai": "assistant", "system": "system", "tool": "tool"}
 
@@ -63,10 +69,14 @@ def columns(raw: RawSpan) -> dict[str, Json]:
             found["input_messages"] = _numbered(listed, "llm.prompts", "user")
         found["output_messages"] = _numbered(listed, "llm.completions", "assistant")
         found["tool_definitions"] = below(listed, "llm.request.functions")
-    if kind == "tool":
+    if kind in _GROUPS:
+        found["is_wrapper"] = True
+    elif kind == "tool":
+        returned = first_of(attributes, _OUTPUTS)
         found["tool_name"] = attributes.get("traceloop.entity.name")
+        found["tool_call_id"] = _tool_message(returned).get("tool_call_id")
         found["tool_call_arguments"] = _arguments(first_of(attributes, _INPUTS))
-        found["tool_call_result"] = _result(first_of(attributes, _OUTPUTS))
+        found["tool_call_result"] = _result(returned)
     elif kind == "agent":
         found["agent_name"] = attributes.get("traceloop.entity.name")
         found["input_messages"] = _asked(first_of(attributes, _INPUTS))
@@ -77,7 +87,7 @@ def columns(raw: RawSpan) -> dict[str, Json]:
 def corrections(raw: RawSpan) -> dict[str, Json]:
     """Numbered messages have their tool calls beside the content; and what is embedded is nobody's message."""
     attributes, listed = raw.attributes, _below(raw.attributes, _LISTS_OF_WEAVE)
-    found: dict[str, Json] = {}
+    found = _langchain(attributes)
     if attributes.get("gen_ai.output.messages") is None and "gen_ai.completion" not in attributes:
         found |= known({"output_messages": _numbered(listed, "gen_ai.completion", "assistant")})
     if "embeddings" in (attributes.get("gen_ai.operation.name"), _REQUEST_TYPES.get(_request_type(attributes))):
@@ -85,6 +95,32 @@ def corrections(raw: RawSpan) -> dict[str, Json]:
     elif attributes.get("gen_ai.input.messages") is None and "gen_ai.prompt" not in attributes:
         found |= known({"input_messages": _numbered(listed, "gen_ai.prompt", "user")})
     return found
+
+
+def _langchain(attributes: dict[str, Any]) -> dict[str, Json]:
+    """LangChain's runs: whose they are, the metadata say; a run's own name is an agent's only where it says so. What
+    callbacks were given stands in the convention's keys.
+    """
+    found: dict[str, Json] = {}
+    kind, agent = text(attributes.get("traceloop.span.kind")), text(attributes.get(_LANGCHAIN_AGENT))
+    operation = attributes.get("gen_ai.operation.name")
+    if agent and (operation != "invoke_agent" or kind == "workflow"):
+        found["agent_name"] = agent
+    elif kind == "workflow" and operation == "invoke_agent" and _is_chain(attributes):
+        found |= {"operation_name": None, "agent_name": None, "agent_id": None}
+    if kind == "tool":
+        given, returned = attributes.get("gen_ai.tool.call.arguments"), attributes.get("gen_ai.tool.call.result")
+        if object_of(given).keys() >= _LANGCHAIN_INPUT:
+            found["tool_call_arguments"] = _arguments(given)
+        if object_of(returned).keys() >= _LANGCHAIN_OUTPUT:
+            found["tool_call_result"] = _result(returned)
+    return found
+
+
+def _is_chain(attributes: dict[str, Any]) -> bool:
+    """Not so LangGraph's graphs, and what its author calls an agent."""
+    named = text(attributes.get("gen_ai.agent.name")).lower()
+    return attributes.get("gen_ai.provider.name") == "langchain" and "agent" not in named
 
 
 def _request_type(attributes: dict[str, Any]) -> str:
@@ -115,17 +151,24 @@ def _arguments(value: Json) -> Json:
         return value
     if "args" in called and "kwargs" in called:
         return called["kwargs"] if not called["args"] else called
-    return first_of(called, ("inputs", "input_str")) or value
+    given = first_of(called, ("inputs", "input_str"))
+    return (opened_repr(given) if isinstance(given, str) else given) or value
 
 
 def _result(value: Json) -> Json:
     """The content of LangChain's tool message; the JSON text of a text is that text; else the value."""
     returned = opened(value)
     if isinstance(returned, dict) and "output" in returned:
-        returned = opened(returned["output"])
-        returned = _member(returned, "kwargs") if _is_langchain(returned) else returned
-        return returned.get("content", returned) if isinstance(returned, dict) else returned
+        said = _tool_message(returned)
+        return said["content"] if "content" in said else said or opened(returned["output"])
     return returned if isinstance(returned, str) else value
+
+
+def _tool_message(value: Json) -> dict[str, Any]:
+    """LangChain's tool message in what a tool's callback was given."""
+    returned = opened(_member(opened(value), "output"))
+    returned = _member(returned, "kwargs") if _is_langchain(returned) else returned
+    return returned if isinstance(returned, dict) else {}
 
 
 def _asked(value: Json) -> list[dict[str, Json]]:

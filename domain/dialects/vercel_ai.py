@@ -2,7 +2,7 @@
 
 A call is two spans at least: `ai.generateText` around one `ai.generateText.doGenerate` per step, both with the usage.
 The inner ones are the model calls; the outer one is the agent, as the SDK itself has it since 7. What 7 sends by
-default are the convention's own keys (scope `gen_ai`), which need nothing of this.
+default are the convention's own keys (scope `gen_ai`); on request, counts that these have no key for beside them.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from domain.dialects.bodies import input_messages, instructions
 from domain.dialects.body_parts import parts_of, tool_call
 from domain.dialects.columns import optional_float, text, tokens
 from domain.dialects.dialect import Dialect
-from domain.dialects.json_text import Json, structure
+from domain.dialects.json_text import Json, parse_exactly, structure
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -30,6 +30,9 @@ _OPERATIONS: Final = {
     "ai.toolCall": "execute_tool",
 }
 _MODEL_CALLS: Final = {".doGenerate": "chat", ".doStream": "chat", ".doEmbed": "embeddings"}
+
+_SCOPE: Final = "gen_ai"
+"""Of version 7, where it speaks the convention."""
 
 _COUNTED: Final = frozenset(_MODEL_CALLS.values())
 
@@ -79,6 +82,7 @@ def columns(raw: RawSpan) -> dict[str, Json]:
     agent = text(_first(attributes, ("ai.telemetry.functionId", "resource.name")))
     if operation == "execute_tool":
         found = _by_keys(attributes, _TOOL_KEYS)
+        found["tool_call_result"] = _result(found.get("tool_call_result"))
     elif operation == "invoke_agent":
         found = {"agent_name": agent or None} | _said(attributes)
     elif operation:
@@ -86,17 +90,29 @@ def columns(raw: RawSpan) -> dict[str, Json]:
         if operation == "chat":
             found |= _said(attributes)
     else:
-        return {}
+        is_call = raw.scope_name == _SCOPE and attributes.get("gen_ai.operation.name") in _COUNTED
+        return _by_keys(attributes, _KEYS) if is_call else {}
     found["operation_name"] = operation
     return {column: value for column, value in found.items() if value is not None}
 
 
 def corrections(raw: RawSpan) -> dict[str, Json]:
-    """The SDK's gen_ai.* keys have its own name for the provider, and the input as the provider counts it."""
+    """The SDK's gen_ai.* keys have its own name for the provider, and the input as the provider counts it. What a tool
+    gave is JSON, texts too.
+    """
+    if raw.scope_name == _SCOPE:
+        result = raw.attributes.get("gen_ai.tool.call.result")
+        return {} if result is None else {"tool_call_result": _result(result)}
     if "gen_ai.system" not in raw.attributes and "gen_ai.usage.input_tokens" not in raw.attributes:
         return {}
     found = _model_call(raw.attributes) if _operation(raw) in _COUNTED else {}
     return {column: found[column] for column in ("provider_name", "input_tokens") if found.get(column) is not None}
+
+
+def _result(value: Json) -> Json:
+    """A text without the quotes that make it JSON; all else as it is."""
+    said = parse_exactly(value) if isinstance(value, str) and value.startswith('"') else None
+    return said if isinstance(said, str) else value
 
 
 def _operation(raw: RawSpan) -> str:
@@ -187,4 +203,4 @@ def _first(attributes: Mapping[str, Any], keys: tuple[str, ...]) -> Json:
     return None
 
 
-DIALECT: Final = Dialect(name="vercel-ai", columns=columns, roots=frozenset({"ai"}), corrections=corrections)
+DIALECT: Final = Dialect(name="vercel-ai", columns=columns, roots=frozenset({"ai", "gen_ai"}), corrections=corrections)

@@ -6,6 +6,7 @@ The tables of keys are in keys.py. "Ours" marks where this server is kinder than
 from __future__ import annotations
 
 from datetime import timedelta
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from domain.dialects import tool_parts
@@ -21,7 +22,9 @@ from domain.dialects.columns import (
 from domain.dialects.conversation_keys import conversation_of
 from domain.dialects.json_text import Json, structure
 from domain.dialects.messages import (
+    NOT_USER_ROLES,
     Message,
+    may_notify,
     may_refer,
     messages_of,
     raw_messages,
@@ -32,7 +35,7 @@ from domain.dialects.messages import (
 from domain.records import EMPTY_CONTENT, EPOCH, Compaction, InputMessage, RawSpan, SpanContent, SpanRecord, Status
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
 # Weave: tried in this order as the beginning of the span's name, ignoring case.
 _OPERATIONS: Final = (
@@ -77,6 +80,8 @@ _CONTENT_COLUMNS: Final = frozenset(
 
 _CLIENT_KIND: Final = 3
 
+_REMEMBERED_CHARACTERS: Final = 20_000
+
 
 def span_record(raw: RawSpan, columns: dict[str, Json], dialect: str = "") -> SpanRecord:
     """The span by its columns. Odd values become what is absent; nothing raises."""
@@ -89,7 +94,7 @@ def span_record(raw: RawSpan, columns: dict[str, Json], dialect: str = "") -> Sp
         parent_span_id=raw.parent_span_id,
         name=within(raw.name, _NAME_BYTES),
         operation_name=within(_operation(raw, columns), _OPERATION_BYTES),
-        status=raw.status,
+        status=Status.ERROR if columns.get("is_error") is True else raw.status,
         started_at=EPOCH + timedelta(microseconds=raw.start_time_unix_nano // 1000),
         ended_at=EPOCH + timedelta(microseconds=raw.end_time_unix_nano // 1000),
         conversation_id=conversation_id,
@@ -147,7 +152,10 @@ def _agent_of(span_name: str) -> str:
 
 def errors_of(raw: RawSpan, columns: dict[str, Json]) -> tuple[str, str]:
     """(error type, status message). Weave: on ERROR, the last exception event that says anything fills the gaps."""
-    error_type, status_message = text(columns.get("error_type")), raw.status_message
+    error_type, status_message = (
+        text(columns.get("error_type")),
+        raw.status_message or text(columns.get("error_message")),
+    )
     if raw.status is Status.ERROR and not (error_type and status_message):
         for event in reversed(raw.events):
             if event.name == "exception":
@@ -166,12 +174,17 @@ def _content(raw: RawSpan, columns: dict[str, Json]) -> SpanContent:
     get = columns.get
     content_refs = texts(get("content_refs"))
     raw_input, raw_output = raw_messages(get("input_messages")), raw_messages(output)
-    said = _read_input(raw_input, content_refs, refers=may_refer(get("input_messages"), content_refs))
+    said = _read_input(
+        raw_input,
+        content_refs,
+        refers=may_refer(get("input_messages"), content_refs),
+        notifies=may_notify(get("input_messages")),
+    )
     new_parts, output_parts = tool_parts.new_parts(raw_input), tool_parts.output_parts(raw_output)
     answer = messages_of(raw_output, default_role="assistant")
     return SpanContent(
-        system_instructions="\n".join(instructions_of(get("system_instructions"))),
-        tool_definitions=text(get("tool_definitions")),
+        system_instructions=_repeated(get("system_instructions"), _joined_instructions),
+        tool_definitions=_repeated(get("tool_definitions"), text),
         tool_call_arguments=arguments,
         tool_call_result=result,
         content_refs=content_refs,
@@ -193,6 +206,22 @@ def _content(raw: RawSpan, columns: dict[str, Json]) -> SpanContent:
         handoff_to=within(text(get("handoff_to")), _IDENTIFIER_BYTES),
         is_transport=_is_transport(raw, columns),
     )
+
+
+def _joined_instructions(value: Json) -> str:
+    return "\n".join(instructions_of(value))
+
+
+def _repeated(value: Json, read: Callable[[Json], str]) -> str:
+    """Nearly every call of a model repeats what the one before it was told to be and given: a text is read once."""
+    if isinstance(value, str) and len(value) <= _REMEMBERED_CHARACTERS:
+        return _remembered(value, read)
+    return read(value)
+
+
+@lru_cache(maxsize=256)
+def _remembered(value: str, read: Callable[[Json], str]) -> str:
+    return read(value)
 
 
 def _compacted(value: Json) -> tuple[Compaction, ...]:
@@ -255,19 +284,30 @@ class _Input(NamedTuple):
     user_refs: tuple[str, ...]
 
 
-def _read_input(raw: Iterable[str | dict[str, Any]], content_refs: Sequence[str], *, refers: bool) -> _Input:
-    """One pass, backwards: an LLM call repeats the whole history, of which only the end is new."""
-    messages = messages_of(raw, default_role="user")
+def _read_input(
+    raw: Sequence[str | dict[str, Any]], content_refs: Sequence[str], *, refers: bool, notifies: bool
+) -> _Input:
+    """One pass, backwards: an LLM call repeats the whole history, of which only the end is new.
+
+    It ends where nothing more can be found; without `notifies` there is no task notification in it.
+    """
     new_input: list[InputMessage] = []
     prompt = other_prompt = ""
     task_notification: InputMessage | None = None
     at_the_end = True
-    for message in reversed(messages):
+    for item in reversed(raw):
+        role = item.get("role") if isinstance(item, dict) else None
+        if isinstance(role, str) and role in NOT_USER_ROLES:
+            at_the_end = False
+            continue
+        if prompt and not at_the_end and (task_notification or not notifies):
+            break
+        [message] = messages_of((item,), default_role="user")
         if not message.is_user_side:
             at_the_end = False
             continue
         by_user = message.role == "user"
-        is_notification = message.is_task_notification
+        is_notification = notifies and message.is_task_notification
         found = task_notification if is_notification else prompt or (not by_user and other_prompt)
         if found and not at_the_end:
             continue
@@ -281,12 +321,12 @@ def _read_input(raw: Iterable[str | dict[str, Any]], content_refs: Sequence[str]
             prompt = prompt or read.text
         else:
             other_prompt = other_prompt or read.text
-    user_side = [message for message in messages if message.is_user_side] if refers else []
+    messages = messages_of(raw, default_role="user") if refers else []
     return _Input(
         new_input=tuple(reversed(new_input)),
         prompt=prompt or other_prompt,
         task_notification=task_notification,
-        user_refs=references_of(user_side, content_refs),
+        user_refs=references_of([message for message in messages if message.is_user_side], content_refs),
     )
 
 

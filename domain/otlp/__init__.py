@@ -16,6 +16,7 @@ from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
 from domain.errors import UndecodableBody
 from domain.otlp.compression import decompress
+from domain.otlp.log_spans import span_of_log
 from domain.otlp.requests import (
     LOGS,
     SHOWN_ERRORS,
@@ -43,6 +44,7 @@ __all__ = [
     "error_response",
     "joined_errors",
     "logs_response",
+    "span_of_log",
     "trace_response",
 ]
 
