@@ -8,7 +8,7 @@ from domain.errors import TracesHaveConversation, UnknownTraces
 
 
 async def link_traces(writer: Writer, project_id: int, trace_ids: Sequence[str], conversation_id: str) -> None:
-    """Make the traces turns of a conversation; with "" their own conversations again. Sorted and distinct.
+    """Make the traces turns of a conversation; with "" again what they are without a link. Sorted and distinct.
 
     Raises UnknownTraces, and TracesHaveConversation where a span of a trace carries an id: that one counts.
     """

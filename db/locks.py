@@ -1,10 +1,12 @@
 """Who may change a trace: whoever holds its row in `trace`."""
 
 from collections.abc import Sequence
+from hashlib import blake2b
 from typing import NamedTuple
 
 from db.engine import Writer
 from domain.projection import PROJECTION_VERSION
+from domain.records import UntaggedTraces
 
 
 class LockedTrace(NamedTuple):
@@ -15,10 +17,17 @@ class LockedTrace(NamedTuple):
     """Made by this transaction: none of its spans is stored."""
     projection_version: int
     linked_conversation_id: str
+    projected_spans: int
+    """On long traces: how many spans there were when its turns were last made; 0 on all others."""
+    waiting_spans: int
+    """How many were stored since."""
+    untagged_traces: UntaggedTraces
+    """The project's choice, which stays until the transaction ends: its row is held, too."""
 
 
 async def lock_traces(writer: Writer, project_id: int, trace_ids: Sequence[str]) -> dict[str, LockedTrace]:
     """Lock the traces until the transaction ends, those that are not there yet made. `trace_ids` are sorted, distinct.
+    Whoever calls holds the project's row.
 
     Sorted: two batches that lock the same traces in different orders deadlock. Without the lock two requests that
     touch one trace each project it without the other's spans, and the later commit leaves a stale turn (measured: 58
@@ -36,18 +45,37 @@ async def lock_traces(writer: Writer, project_id: int, trace_ids: Sequence[str])
     # Statements of their own: rows that another transaction had just inserted are only seen by a later snapshot.
     rows = await writer.fetch(
         """
-        select trace_id, projection_version, linked_conversation_id from trace
-        where project_id = $1 and trace_id = any($2::text[]) order by trace_id for update""",
+        select trace_id, projection_version, linked_conversation_id, projected_spans, waiting_spans,
+            (select untagged_traces from project where project_id = $1) as untagged_traces
+        from trace where project_id = $1 and trace_id = any($2::text[]) order by trace_id for update""",
         project_id,
         trace_ids,
     )
     made = {row["trace_id"] for row in new}
     return {
         row["trace_id"]: LockedTrace(
-            row["trace_id"], row["trace_id"] in made, row["projection_version"], row["linked_conversation_id"]
+            row["trace_id"],
+            row["trace_id"] in made,
+            row["projection_version"],
+            row["linked_conversation_id"],
+            row["projected_spans"],
+            row["waiting_spans"],
+            UntaggedTraces(row["untagged_traces"]),
         )
         for row in rows
     }
+
+
+async def lock_log_conversations(writer: Writer, project_id: int, conversation_ids: Sequence[str]) -> None:
+    """Lock conversations that log records tell, until the transaction ends, before their records are read and before
+    any trace is locked. Sorted and distinct.
+
+    There may be no row of theirs yet, so it is a number that is locked. Two that have the same wait for each other.
+    """
+    named = (f"{project_id} {conversation_id}".encode(errors="replace") for conversation_id in conversation_ids)
+    keys = sorted({int.from_bytes(blake2b(name, digest_size=8).digest(), "big", signed=True) for name in named})
+    for key in keys:
+        await writer.execute("select pg_advisory_xact_lock($1)", key)
 
 
 async def lock_conversations(writer: Writer, project_id: int, conversation_ids: Sequence[str]) -> None:

@@ -5,6 +5,7 @@ names: that is what lets the tables be distributed by project. Texts are not nul
 in byte order (COLLATE "C"), so that Python and PostgreSQL sort them alike.
 """
 
+from collections.abc import Iterable
 from datetime import datetime
 from enum import StrEnum
 from typing import Any, ClassVar
@@ -13,7 +14,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import ARRAY, BYTEA, JSONB
 from sqlmodel import Field, SQLModel
 
-from domain.records import MessageKind, MessageView, Status, ToolCallOrigin
+from domain.records import MessageKind, MessageView, Status, ToolCallOrigin, UntaggedTraces
 
 SQLModel.metadata.naming_convention = {
     "ix": "ix_%(table_name)s_%(column_0_N_name)s",
@@ -60,7 +61,7 @@ def _project_key() -> Any:
     return Field(primary_key=True, sa_type=sa.BigInteger, sa_column_kwargs={"autoincrement": False})
 
 
-def _one_of(column: str, values: type[StrEnum], *, or_none: bool = False) -> sa.CheckConstraint:
+def _one_of(column: str, values: Iterable[StrEnum], *, or_none: bool = False) -> sa.CheckConstraint:
     allowed = ", ".join(f"'{value}'" for value in ([""] if or_none else []) + list(values))
     return sa.CheckConstraint(f"{column} in ({allowed})", name=column)
 
@@ -69,19 +70,29 @@ class Project(SQLModel, table=True):
     """Whose data: `entity/name` on the wire. Made at the first ingest, price or feedback."""
 
     __tablename__: ClassVar[Any] = "project"
-    __table_args__ = (sa.UniqueConstraint("entity", "name"),)
+    __table_args__ = (sa.UniqueConstraint("entity", "name"), _one_of("untagged_traces", UntaggedTraces))
 
     project_id: int | None = Field(default=None, primary_key=True, sa_type=sa.BigInteger)
     entity: str = Field(sa_type=IDENTIFIER)
     name: str = Field(sa_type=IDENTIFIER)
+    untagged_traces: str = Field(
+        default=UntaggedTraces.CONVERSATIONS,
+        sa_type=sa.Text,
+        sa_column_kwargs={"server_default": UntaggedTraces.CONVERSATIONS.value},
+    )
+    """What becomes of traces none of whose spans carries a conversation id."""
 
 
 class Trace(SQLModel, table=True):
     """One row per trace, made to be locked: whoever changes a trace's spans or turns holds it."""
 
     __tablename__: ClassVar[Any] = "trace"
-    # Which traces an earlier version projected (`turngraph reproject`).
-    __table_args__ = (sa.Index("ix_trace_version", "project_id", "projection_version", "trace_id"),)
+    __table_args__ = (
+        # Which traces an earlier version projected (`turngraph reproject`).
+        sa.Index("ix_trace_version", "project_id", "projection_version", "trace_id"),
+        # Which traces must be projected before they are read.
+        sa.Index("ix_trace_waiting", "project_id", "trace_id", postgresql_where=sa.text("waiting_spans > 0")),
+    )
 
     project_id: int = _project_key()
     trace_id: str = _identifier(primary_key=True)
@@ -89,6 +100,10 @@ class Trace(SQLModel, table=True):
     """By whose rules its spans were read and its turns made: `domain.projection.PROJECTION_VERSION` of that time."""
     linked_conversation_id: str = _identifier()
     """The conversation that a client put it into, for as long as none of its spans carries an id."""
+    projected_spans: int = _number()
+    """On long traces: how many spans there were when its turns were last made; 0 on all others."""
+    waiting_spans: int = _number()
+    """How many spans were stored since: its turns are made again once they are read, or once these are many."""
 
 
 class Span(SQLModel, table=True):
@@ -163,7 +178,7 @@ class SpanContent(SQLModel, table=True):
     digest: str = _text()
     """`domain.records.SpanContent` as JSON, defaults left out; read whole, never searched."""
     raw: bytes = Field(sa_type=BYTEA)
-    """An OTLP TracesData message (protobuf) with this one span."""
+    """An OTLP TracesData message (protobuf) with this one span, packed (packing.py)."""
 
 
 class LogRecord(SQLModel, table=True):
@@ -174,6 +189,16 @@ class LogRecord(SQLModel, table=True):
         sa.Index("ix_log_record_span", "project_id", "trace_id", "span_id", postgresql_where=sa.text("trace_id <> ''")),
         # Evaluations that name the answer they judge instead of a span, and may come before it.
         sa.Index("ix_log_record_response", "project_id", "response_id", postgresql_where=sa.text("response_id <> ''")),
+        # Conversations that are told by log records alone.
+        sa.Index(
+            "ix_log_record_conversation",
+            "project_id",
+            "conversation_id",
+            "recorded_at",
+            "sequence",
+            "log_id",
+            postgresql_where=sa.text("conversation_id <> ''"),
+        ),
     )
 
     project_id: int = _project_key()
@@ -183,6 +208,10 @@ class LogRecord(SQLModel, table=True):
     event_name: str = _text()
     response_id: str = _identifier()
     """On evaluations without a span: the id of the answer that they judge."""
+    conversation_id: str = _identifier()
+    """On records whose place in time tells which turn of a conversation they are, and on prompts: its id."""
+    derived_trace_id: str = _identifier()
+    """On the same: the trace in which their span is."""
     recorded_at: datetime = _instant()
     sequence: int = _number()
     """Its place in the request that brought it: what decides between records of one instant."""
@@ -245,7 +274,7 @@ class Message(SQLModel, table=True):
     __table_args__ = (
         _one_of("kind", MessageKind),
         _one_of("status", Status),
-        _one_of("tool_origin", ToolCallOrigin),
+        _one_of("tool_origin", (origin for origin in ToolCallOrigin if origin is not ToolCallOrigin.MODEL_INPUT)),
         _one_of("only_in", MessageView, or_none=True),
     )
 
@@ -266,7 +295,9 @@ class Message(SQLModel, table=True):
     output_tokens: int = _number()
     reasoning_tokens: int = _number()
     usage_choices: list[list[list[Any]]] = _json_list()
-    """What costs are computed from: the first entry with any price counts."""
+    """What Weave's costs are computed from: the first entry with any price counts."""
+    usage_by_model: list[list[Any]] = _json_list()
+    """As a turn's: what the calls behind an answer used, each once."""
     duration_ms: int = _number()
     content_refs: list[str] = _texts()
     tool_origin: str = _identifier()

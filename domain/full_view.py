@@ -4,10 +4,13 @@ Added are tool calls that only messages tell of, hand-offs and compactions; see 
 Kept out are what frameworks wrap around the work, and failures that a wrapper only passes on.
 """
 
+import json
+import re
 from bisect import bisect_left
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import takewhile
 from typing import NamedTuple
 
 from domain.handoffs import Handoff, called_agent, handoffs_of, slug
@@ -22,10 +25,17 @@ from domain.records import (
     ToolCallOrigin,
     ToolRequest,
 )
-from domain.timeline import Visit, WeaveView, context_compacted, message_of, tool_of
+from domain.timeline import Visit, WeaveView, context_compacted, duration_ms, message_of, tool_of
+from domain.usage import calls_around
 
 _WRAPPERS = frozenset({"execute_event_loop_cycle", "agent_step", "execute_task", "unknown", "chain"})
 """Operations that only group others."""
+
+_NO_REASON = "Error in agent run"
+"""OpenAI Agents: what failed runs of agents say, whatever it was."""
+
+_ERROR_TYPE = re.compile(r"\A[A-Za-z_][\w.]{0,200}: ")
+_TRACEBACK = "Traceback (most recent call last)"
 
 _MERGED_TOOLS = "(merged tools)"
 """Google ADK: the span of a tool that was never called, around the results of several that were."""
@@ -36,6 +46,9 @@ def with_full_view(weave: WeaveView) -> list[MessageRecord]:
     view = _FullView(weave)
     view.add_handoffs_and_requests()
     view.add_compactions()
+    view.add_silenced_answers()
+    view.leave_out_repeated_cards()
+    view.leave_out_repeated_input()
     view.leave_out_noise()
     return view.merged()
 
@@ -63,6 +76,20 @@ def _exit(visit: Visit) -> _Place:
 class _Request:
     visit: Visit
     request: ToolRequest
+
+
+class _Said(NamedTuple):
+    position: int
+    agent_name: str
+    text: str
+
+    def is_silenced_by(self, said: Sequence["_Said"]) -> bool:
+        """Whether something was said below, all of it by other agents and something else. Children come before their
+        parents, so what was said below is at the end.
+        """
+        below = list(takewhile(lambda other: other.position > self.position, reversed(said)))
+        others = (other.agent_name not in ("", self.agent_name) and other.text != self.text for other in below)
+        return bool(below) and all(others)
 
 
 class _Executions:
@@ -136,6 +163,7 @@ class _FullView:
         for asked, execution in self._matched(_requests(self._visits)):
             target = called_agent(asked.request.name, asked.request.arguments)
             if execution is not None:
+                self._complete(execution, asked.request, results)
                 if target and (handoff := executed_by.get(execution.span_id)):
                     handoff.to_agent = handoff.to_agent or target
                 continue
@@ -169,6 +197,13 @@ class _FullView:
         for asked in requests:
             execution = by_id.get(asked.request.call_id) if asked.request.call_id else None
             yield asked, execution or by_name.take(asked.request, asked.visit.span.started_at)
+
+    def _complete(self, execution: SpanRecord, request: ToolRequest, results: dict[str, str]) -> None:
+        """A dialect whose tools say nothing, or only the value of their one argument: the messages say the rest."""
+        for call in self._own(execution, MessageKind.TOOL_CALL) if execution.dialect else ():
+            if not call.tool_arguments or call.tool_arguments == _only_value(request.arguments):
+                call.tool_arguments = request.arguments
+            call.tool_result = call.tool_result or results.get(request.call_id, "")
 
     def _results(self) -> dict[str, str]:
         """What the tools answered, by call id: what models were told first."""
@@ -223,10 +258,72 @@ class _FullView:
             if said.text and said.text == compaction.summary and not said.reasoning_content:
                 said.only_in = MessageView.WEAVE
 
+    # Answers
+
+    def add_silenced_answers(self) -> None:
+        """What an agent says in the end where only agents below it spoke: Weave's timeline lets these silence it."""
+        said: list[_Said] = []
+        for visit in self._visits:
+            span, text = visit.span, visit.span.content.output_text
+            answers = [answer for answer in self._own(span, MessageKind.ASSISTANT_MESSAGE) if answer.text]
+            if span.operation_name == "invoke_agent" and text and visit.label and not answers:
+                own = _Said(visit.position, visit.label, text.strip())
+                if own.is_silenced_by(said):
+                    answer = message_of(MessageKind.ASSISTANT_MESSAGE, span, visit.label)
+                    answer.text, answer.duration_ms = text, duration_ms(span)
+                    self._add(_exit(visit), answer)
+                    answers = [answer]
+            said += (_Said(visit.position, answer.agent_name, answer.text.strip()) for answer in answers)
+
     # Noise
+
+    def leave_out_repeated_cards(self) -> None:
+        """Cards that say what an agent's card has said: of an agent's span right inside its own, and of calls."""
+        by_id = {visit.span.span_id: visit for visit in self._visits}
+        said: set[tuple[str, str, str]] = set()
+        for visit in self._by_entry:
+            is_agent = visit.span.operation_name == "invoke_agent"
+            outer = by_id.get(visit.span.parent_span_id) if is_agent else None
+            for card in self._own(visit.span, MessageKind.AGENT_START):
+                if outer is not None and outer.span.operation_name == "invoke_agent" and outer.label == visit.label:
+                    self._leave_out_one(self._own(outer.span, MessageKind.AGENT_START), card)
+                told = (card.agent_name, card.system_instructions, card.tool_definitions)
+                if not is_agent and told in said:
+                    card.only_in = MessageView.WEAVE
+                said.add(told)
+
+    def _leave_out_one(self, outer: Iterable[MessageRecord], inner: MessageRecord) -> None:
+        for card in outer:
+            if _adds_nothing(card, inner):
+                card.only_in = MessageView.WEAVE
+            elif _adds_nothing(inner, card):
+                inner.only_in = MessageView.WEAVE
+
+    def leave_out_repeated_input(self) -> None:
+        """What a call inside another call was asked, and what a workflow was called with where a call says it."""
+        around = calls_around([visit.span for visit in self._visits])
+        spoken_at = -1
+        for visit in reversed(self._by_entry):
+            outer = around.get(visit.span.span_id)
+            if outer is not None and (outer.content.prompt or outer.content.new_input):
+                self._leave_out_input(visit)
+            elif visit.span.operation_name == "invoke_workflow" and visit.position < spoken_at < visit.end:
+                self._leave_out_input(visit, only_json=True)
+            if visit.span.content.new_input:
+                spoken_at = visit.position
+
+    def _leave_out_input(self, visit: Visit, *, only_json: bool = False) -> None:
+        """Messages of the user are of no span: they stand last before what is below the one that showed them."""
+        for place in range(visit.entered + self._weave.front - 1, -1, -1):
+            message = self._weave.messages[place]
+            if message.kind is not MessageKind.USER_MESSAGE or message.started_at != visit.span.started_at:
+                break
+            if not only_json or message.text.startswith(("{", "[")):
+                message.only_in = MessageView.WEAVE
 
     def leave_out_noise(self) -> None:
         text_at = -1
+        thoughts: dict[str, int] = {}
         errors: list[tuple[int, SpanRecord]] = []
         # Children come before their parents, so what was met at a higher position lies below.
         for visit in self._visits:
@@ -239,6 +336,9 @@ class _FullView:
             for said in self._own(span, MessageKind.ASSISTANT_MESSAGE):
                 if said.text and span.operation_name in _WRAPPERS and text_at > visit.position:
                     said.only_in = MessageView.WEAVE
+                is_repeated = not said.text and thoughts.get(said.reasoning_content, -1) > visit.position
+                if is_repeated and (said.status is not Status.ERROR or _is_passed_on(visit, errors)):
+                    said.only_in = MessageView.WEAVE
                 if not (said.text or said.reasoning_content or said.content_refs) and (
                     span.content.is_transport or _is_passed_on(visit, errors)
                 ):
@@ -246,6 +346,8 @@ class _FullView:
                 if not said.only_in:
                     failed = True
                     text_at = visit.position if said.text else text_at
+                    if said.reasoning_content:
+                        thoughts[said.reasoning_content] = visit.position
             if failed and span.status is Status.ERROR:
                 errors.append((visit.position, span))
 
@@ -261,9 +363,35 @@ def _is_passed_on(visit: Visit, errors: list[tuple[int, SpanRecord]]) -> bool:
 
 
 def _may_be_same_error(span: SpanRecord, below: SpanRecord) -> bool:
-    if not span.status_message or not below.status_message:
+    own, other = _reason(span), _reason(below)
+    if not own or not other:
         return not span.error_type or not below.error_type or span.error_type == below.error_type
-    return below.status_message in span.status_message or span.status_message in below.status_message
+    return other in own or own in other
+
+
+def _reason(span: SpanRecord) -> str:
+    """Some clients begin with the error's type; LangChain's append a traceback, which is another one at each level."""
+    reason = _ERROR_TYPE.sub("", span.status_message.partition(_TRACEBACK)[0]).strip()
+    return "" if reason == _NO_REASON else reason
+
+
+def _adds_nothing(card: MessageRecord, other: MessageRecord) -> bool:
+    """Whether another card says all that an agent's card says."""
+    own = (card.agent_name, card.model, card.system_instructions, card.tool_definitions)
+    others = (other.agent_name, other.model, other.system_instructions, other.tool_definitions)
+    return all(said in ("", others[place]) for place, said in enumerate(own))
+
+
+def _only_value(arguments: str) -> str:
+    """The value, as text, of an object with one member; "" for all else."""
+    try:
+        said = json.loads(arguments)
+    except (ValueError, RecursionError):
+        return ""
+    if not isinstance(said, dict) or len(said) != 1:
+        return ""
+    (value,) = said.values()
+    return value if isinstance(value, str) else json.dumps(value)
 
 
 def _requests(visits: Iterable[Visit]) -> list[_Request]:

@@ -1,21 +1,22 @@
-"""Usage times prices: what turns, messages and conversations cost. Money is counted in integers.
+"""Usage times prices: what turns, messages and conversations cost, at which time. Money is counted in integers.
 
 A price is in nano-dollars per million tokens, so tokens times price is in femto-dollars (1e-15 USD) and sums are
 exact; only the finished sum becomes a float.
 """
 
-from collections.abc import Iterable, Mapping
+from bisect import bisect_right
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime, time
 from decimal import Decimal
 from functools import lru_cache
 from typing import NamedTuple
 
 from genai_prices.data_snapshot import get_snapshot
-from genai_prices.types import ModelInfo, TieredPrices
+from genai_prices.types import ModelInfo, ModelPrice, StartDateConstraint, TieredPrices, TimeOfDateConstraint
 
 from domain.errors import InvalidRequest
-from domain.records import ModelUsage
+from domain.records import EPOCH, ModelUsage
 
 # Who sells models by the token: makers first, then clouds and hosts. Services with flat prices are left out.
 _SELLERS = (
@@ -73,20 +74,95 @@ def _from_usd(price: float) -> int:
     return int(scaled.to_integral_value())
 
 
+# -- what holds when --------------------------------------------------------------------------------------------------
+
+
+class DatedPrice(NamedTuple):
+    """Prices of a model, and from when on they hold: EPOCH for the beginning."""
+
+    effective_at: datetime
+    prices: TokenPrices
+    is_own: bool
+    """Set by the project; else published."""
+
+
+class PublishedPrice(NamedTuple):
+    prices: TokenPrices | None
+    """None: not sold by the token."""
+    condition: StartDateConstraint | TimeOfDateConstraint | None
+
+
+@dataclass(frozen=True, slots=True)
+class PriceHistory:
+    """What one model costs when: the project's own price from its date on, before the first one what is published."""
+
+    own: Sequence[DatedPrice]
+    """By date."""
+    published: Sequence[PublishedPrice]
+    """The last whose condition is met holds; where none is, the first."""
+
+    def at(self, instant: datetime) -> DatedPrice | None:
+        """What held then."""
+        return self._own_at(instant) or self._published_at(instant)
+
+    def newest(self, now: datetime) -> DatedPrice | None:
+        """Weave: what prices all spans, whatever their date. Published prices are those of the start of the day."""
+        midnight = now.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+        return self._own_at(now) or self._published_at(midnight)
+
+    def is_steady(self, first: datetime, last: datetime) -> bool:
+        """Whether one price holds from `first` to `last`. Those that change with the hour are never called steady."""
+        if self.at(first) != self.at(last):
+            return False
+        # Dates that have come stay: what is the same at both ends is the same in between.
+        by_hour = any(isinstance(entry.condition, TimeOfDateConstraint) for entry in self.published)
+        return first == last or not by_hour or self._own_at(first) is not None
+
+    def _own_at(self, instant: datetime) -> DatedPrice | None:
+        place = bisect_right(self.own, instant, key=lambda price: price.effective_at)
+        return self.own[place - 1] if place else None
+
+    def _published_at(self, instant: datetime) -> DatedPrice | None:
+        if not self.published:
+            return None
+        met = (entry for entry in reversed(self.published) if _is_met(entry.condition, instant))
+        prices, condition = next(met, self.published[0]._replace(condition=None))
+        if prices is None:
+            return None
+        starts_at = EPOCH
+        if isinstance(condition, StartDateConstraint):
+            starts_at = datetime.combine(condition.start_date, time(), UTC)
+        return DatedPrice(starts_at, prices, is_own=False)
+
+
+def _is_met(condition: StartDateConstraint | TimeOfDateConstraint | None, instant: datetime) -> bool:
+    return condition is None or condition.active(instant)
+
+
 @lru_cache(maxsize=4096)
-def default_prices(model: str, at: datetime) -> TokenPrices | None:
-    """The published price of a model by its name, None if unknown. `at`: a day, so that the cache serves many calls.
+def published_prices(model: str) -> tuple[PublishedPrice, ...]:
+    """What is published for a model by its name, nothing if it is unknown.
 
     From the package genai-prices, without a network. Where prices are tiered by context length the base tier is taken;
     cached tokens without a price of their own cost what input costs.
     """
     info = _published_model(model)
     if info is None:
-        return None
-    prices = info.get_prices(at)
-    tiered = (prices.input_mtok, prices.output_mtok, prices.cache_read_mtok, prices.cache_write_mtok)
+        return ()
+    if isinstance(info.prices, ModelPrice):
+        return (PublishedPrice(_base_tier(info.prices), None),)
+    return tuple(PublishedPrice(_base_tier(entry.prices), entry.constraint) for entry in info.prices)
+
+
+def _base_tier(published: ModelPrice) -> TokenPrices | None:
     input_, output, cache_read, cache_write = (
-        price.base if isinstance(price, TieredPrices) else price for price in tiered
+        price.base if isinstance(price, TieredPrices) else price
+        for price in (
+            published.input_mtok,
+            published.output_mtok,
+            published.cache_read_mtok,
+            published.cache_write_mtok,
+        )
     )
     if input_ is None and output is None:
         return None
@@ -111,28 +187,57 @@ def _published_model(model: str) -> ModelInfo | None:
         return next((found for found in served if found is not None), None)
 
 
-def cost_of(usages: Iterable[ModelUsage], prices: Mapping[str, TokenPrices]) -> CostRecord | None:
-    """The sum over the usages whose model has a price, or whose clients gave the cost; None when there is none.
+# -- costs ------------------------------------------------------------------------------------------------------------
 
-    Weave: input is priced without its cached tokens, which have prices of their own; reasoning tokens are part of the
-    output.
+
+class PricedUsage(NamedTuple):
+    usage: ModelUsage
+    price: DatedPrice | None
+    """None: its model had no price, or its clients gave the cost."""
+
+
+def priced_at(
+    instant: datetime, usages: Iterable[ModelUsage], histories: Mapping[str, PriceHistory]
+) -> list[PricedUsage]:
+    """Each usage with the price that held then."""
+    return [PricedUsage(usage, _price_at(instant, usage, histories)) for usage in usages]
+
+
+def _price_at(instant: datetime, usage: ModelUsage, histories: Mapping[str, PriceHistory]) -> DatedPrice | None:
+    history = histories.get(usage.model) if usage.given_cost_nusd is None else None
+    return None if history is None else history.at(instant)
+
+
+def dated_cost(usages: Iterable[PricedUsage]) -> CostRecord | None:
+    """The sum over the usages that have a price or a cost that clients gave; None when there is none."""
+    return _sum((usage, None if price is None else price.prices) for usage, price in usages)
+
+
+def cost_of(usages: Iterable[ModelUsage], prices: Mapping[str, TokenPrices]) -> CostRecord | None:
+    """The same by one price for each model."""
+    return _sum((usage, prices.get(usage.model)) for usage in usages)
+
+
+def _sum(usages: Iterable[tuple[ModelUsage, TokenPrices | None]]) -> CostRecord | None:
+    """Weave: input is priced without its cached tokens, which have prices of their own; reasoning tokens are part of
+    the output.
     """
-    usages = list(usages)
-    given = [usage.given_cost_nusd for usage in usages if usage.given_cost_nusd is not None]
-    priced = [
-        (usage, prices[usage.model]) for usage in usages if usage.given_cost_nusd is None and usage.model in prices
-    ]
-    if not priced and not given:
+    uncached = output = read = write = given = 0
+    has_cost = False
+    for usage, price in usages:
+        if usage.given_cost_nusd is not None:
+            given += usage.given_cost_nusd
+        elif price is not None:
+            uncached += (usage.input_tokens - usage.cache_read_tokens - usage.cache_write_tokens) * price.input
+            output += usage.output_tokens * price.output
+            read += usage.cache_read_tokens * price.cache_read
+            write += usage.cache_write_tokens * price.cache_write
+        else:
+            continue
+        has_cost = True
+    if not has_cost:
         return None
-    uncached = sum(
-        (usage.input_tokens - usage.cache_read_tokens - usage.cache_write_tokens) * price.input
-        for usage, price in priced
-    )
-    output = sum(usage.output_tokens * price.output for usage, price in priced)
-    read = sum(usage.cache_read_tokens * price.cache_read for usage, price in priced)
-    write = sum(usage.cache_write_tokens * price.cache_write for usage, price in priced)
-    said = sum(given) * _FEMTO_PER_NANO
-    parts = (uncached, output, read, write, said)
+    parts = (uncached, output, read, write, given * _FEMTO_PER_NANO)
     return CostRecord(*map(_usd, (*parts, sum(parts))))
 
 

@@ -43,6 +43,8 @@ class ToolCallOrigin(StrEnum):
     """An agent span whose output says that it was launched in the background."""
     MODEL_REQUEST = "model_request"
     """A model asked for it, and no span shows that it ran."""
+    MODEL_INPUT = "model_input"
+    """Only the input of a model's later call tells that it was asked for and answered. Never stored."""
 
 
 class MessageView(StrEnum):
@@ -52,6 +54,15 @@ class MessageView(StrEnum):
     """Everything that is known, and each thing once."""
     WEAVE = "weave"
     """Those of W&B Weave's chat view, as its REST route has them."""
+
+
+class UntaggedTraces(StrEnum):
+    """What becomes of traces none of whose spans carries a conversation id. A project's choice."""
+
+    CONVERSATIONS = "conversations"
+    """Each is a conversation of its own, under its trace id."""
+    HIDDEN = "hidden"
+    """They are in no conversation until they are linked to one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -303,7 +314,10 @@ class MessageRecord:
     output_tokens: int = 0
     reasoning_tokens: int = 0
     usage_choices: list[list[ModelUsage]] = field(default_factory=list)
-    """What costs are computed from: the first entry that has any price counts (a mirrored text brings its twin's)."""
+    """What Weave's costs are computed from: the first entry that has any price counts (a mirrored text brings its
+    twin's)."""
+    usage_by_model: list[ModelUsage] = field(default_factory=list)
+    """What the calls behind an answer used, each once, with the costs that clients gave."""
     duration_ms: int = 0
     content_refs: list[str] = field(default_factory=list)
     tool_origin: ToolCallOrigin = ToolCallOrigin.EXECUTION
@@ -337,7 +351,7 @@ class TurnRecord:
     started_at: datetime
     """The earliest start of the spans that carry the conversation's id."""
     ended_at: datetime
-    """When the root ended; EPOCH while it is open."""
+    """When the root ended; EPOCH while it is open. Where the root is a log record's prompt: the last activity."""
     last_activity_at: datetime
     """The latest start or end of its spans."""
     root_span_id: str
@@ -347,7 +361,7 @@ class TurnRecord:
     status: Status
     provider_name: str
     duration_ms: int
-    """The root's, whole milliseconds of the difference."""
+    """From the root's start to `ended_at`, whole milliseconds of the difference."""
     span_count: int
     error_count: int
     """Spans with status ERROR."""

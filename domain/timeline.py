@@ -7,6 +7,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Protocol
 
 from domain.records import (
     EPOCH,
@@ -33,7 +34,7 @@ def duration_ms(span: SpanRecord) -> int:
 # -- tree -------------------------------------------------------------------------------------------------------------
 
 
-def _depth_first(spans: Sequence[SpanRecord]) -> list[tuple[int, SpanRecord]]:
+def _depth_first(spans: Sequence[SpanRecord], calls: "ModelToolCalls | None") -> list[tuple[int, SpanRecord]]:
     """The spans with their levels, parents before children, siblings in order.
 
     A span whose parent is not here is a root. Spans on a parent cycle, and what hangs below, are reached from no root.
@@ -47,6 +48,9 @@ def _depth_first(spans: Sequence[SpanRecord]) -> list[tuple[int, SpanRecord]]:
         parent_id = span.parent_span_id
         siblings = children.setdefault(parent_id, []) if parent_id and parent_id in by_id else roots
         siblings.append(span)
+    if calls is not None:
+        roots = calls.in_order(roots)
+        children = {parent_id: calls.in_order(siblings) for parent_id, siblings in children.items()}
 
     found: list[tuple[int, SpanRecord]] = []
     ahead = [(0, root) for root in reversed(roots)]
@@ -109,8 +113,21 @@ class WeaveView:
     """Whether the first two changed places afterwards."""
 
 
-def weave_view(spans: Sequence[SpanRecord]) -> WeaveView:
-    walk = _Walk(_depth_first(spans))
+class ModelToolCalls(Protocol):
+    """Has the tool calls that no span shows; the timeline is made with them where it is made with this."""
+
+    def in_order(self, siblings: list[SpanRecord]) -> list[SpanRecord]:
+        """Siblings in the timeline's order as they followed from each other."""
+
+    def told(self, span: SpanRecord, label: str) -> list[MessageRecord]:
+        """The calls that stand between the input of a span and what is below it."""
+
+    def said(self, visit: "Visit", answer: MessageRecord | None) -> list[MessageRecord]:
+        """A span's answer, None for none, with the calls that its output asks for."""
+
+
+def weave_view(spans: Sequence[SpanRecord], calls: ModelToolCalls | None = None) -> WeaveView:
+    walk = _Walk(_depth_first(spans, calls), calls)
     messages = walk.run()
     front = []
     if not walk.user_spoke and (prompt := _fallback_prompt(spans)):
@@ -152,12 +169,13 @@ def _prompt_order(span: SpanRecord) -> tuple[bool, datetime, timedelta, str]:
 class _Walk:
     """The messages of the spans, depth first: an agent's card and a tool call before, an answer after what is below."""
 
-    def __init__(self, order: list[tuple[int, SpanRecord]]) -> None:
+    def __init__(self, order: list[tuple[int, SpanRecord]], calls: ModelToolCalls | None) -> None:
         self.messages: list[MessageRecord] = []
         self.visits: list[Visit] = []
         self.user_spoke = False
         self.was_notified = False
         self._order = order
+        self._calls = calls
         self._last_input: tuple[str, tuple[str, ...]] | None = None
         self._shown_instructions = ""
         self._pending_card: MessageRecord | None = None
@@ -186,6 +204,8 @@ class _Walk:
         self._show_instructions(span, label)
         for message in span.content.new_input:
             self._show_input(span, label, message)
+        if self._calls is not None:
+            self.messages += self._calls.told(span, label)
         return label
 
     def _leave(self, path: list[Visit], end: int) -> None:
@@ -203,8 +223,16 @@ class _Walk:
             return
         parent.answered |= visit.answered
         parent.reasoning = parent.reasoning or visit.reasoning
-        if answer is not None and answer.text and answer.text == parent.span.content.output_text:
+        # The answer may have its text in pieces.
+        text = visit.span.content.output_text
+        if answer is not None and text and text == parent.span.content.output_text:
             parent.twin = answer
+
+    def _show_answer(self, visit: Visit, answer: MessageRecord | None) -> None:
+        if self._calls is not None:
+            self.messages += self._calls.said(visit, answer)
+        elif answer is not None:
+            self.messages.append(answer)
 
     # Agents
 
@@ -230,6 +258,7 @@ class _Walk:
         Choice: the agent's output bears the label that its children have, where the card has only the agent's own.
         """
         if visit.answered:
+            self._show_answer(visit, None)
             return None
         span = visit.span
         if launch := _launch_call(span, visit.label):
@@ -239,6 +268,7 @@ class _Walk:
         # Weave: an agent's reasoning is its own, else the first found below; either makes an answer.
         answer = _answer(span, visit.label, visit.reasoning)
         if answer is None:
+            self._show_answer(visit, None)
             return None
         # An agent that answers silences those above, so no span is summed twice: the sums stay linear.
         subtree = [below for _, below in self._order[visit.position : end]]
@@ -247,7 +277,7 @@ class _Walk:
         answer.reasoning_tokens = sum(below.reasoning_tokens for below in subtree)
         usage = [entry for entry in usage_by_model(below.usage() for below in subtree) if entry.model]
         answer.usage_choices = [usage] if usage else []
-        self.messages.append(answer)
+        self._show_answer(visit, answer)
         visit.answered = True
         return answer
 
@@ -282,14 +312,14 @@ class _Walk:
     def _leave_content(self, visit: Visit) -> MessageRecord | None:
         span = visit.span
         answer = _answer(span, visit.label, span.content.reasoning_content)
+        if answer is not None and visit.twin is not None:
+            _fill_gaps(visit.twin, answer)
+            answer = None
+        self._show_answer(visit, answer)
         if answer is None:
             return None
-        if visit.twin is not None:
-            _fill_gaps(visit.twin, answer)
-            return None
-        self.messages.append(answer)
         # Weave: reasoning alone, or a failure without output, leaves the word to the agent above.
-        visit.answered = visit.answered or bool(answer.text)
+        visit.answered = visit.answered or bool(span.content.output_text)
         return answer
 
 

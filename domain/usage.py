@@ -7,6 +7,7 @@ from datetime import datetime
 from domain.records import ModelUsage, SpanRecord, UsageNote
 
 _LLM_OPERATIONS = frozenset({"chat", "generate_content", "text_completion", "embeddings"})
+_OWN_WORK = frozenset({"invoke_agent", "execute_tool"})
 
 
 def usage_by_model(usages: Iterable[ModelUsage]) -> list[ModelUsage]:
@@ -53,8 +54,10 @@ def conversation_owners(spans: Sequence[SpanRecord]) -> dict[str, str]:
     return {span.span_id: outermost[span.span_id] or span.conversation_id or first for span in spans}
 
 
-def llm_calls(spans: Iterable[SpanRecord]) -> list[SpanRecord]:
-    """Each call of a model once: two instrumentations of one call report the same response id."""
+def llm_calls(spans: Sequence[SpanRecord]) -> list[SpanRecord]:
+    """Each call of a model once. Two instrumentations of one call report the same response id; or one of them knows
+    none, has the other's spans inside its own, and reports the same tokens.
+    """
     calls: dict[tuple[str, str], SpanRecord] = {}
     for span in spans:
         if is_llm_call(span):
@@ -62,7 +65,65 @@ def llm_calls(spans: Iterable[SpanRecord]) -> list[SpanRecord]:
             known = calls.get(key)
             if known is None or _telling(span) < _telling(known):
                 calls[key] = span
-    return list(calls.values())
+    told_twice = _told_twice(list(calls.values()), calls_around(spans))
+    return [call for call in calls.values() if call.span_id not in told_twice]
+
+
+def calls_around(spans: Sequence[SpanRecord]) -> dict[str, SpanRecord]:
+    """Span id -> the nearest call of a model that it is inside of, the outer ones first. None where the way to the root
+    is a circle.
+
+    What an agent or a tool does inside of a call is not the call's own: some frameworks nest all that follows from it.
+    """
+    by_id = {span.span_id: span for span in spans}
+    around: dict[str, SpanRecord | None] = {}
+    circling: set[str] = set()
+    for span in spans:
+        path: dict[str, SpanRecord] = {}
+        at: SpanRecord | None = span
+        while at is not None and at.span_id not in around and at.span_id not in path:
+            path[at.span_id] = at
+            at = by_id.get(at.parent_span_id)
+        if at is not None and (at.span_id in path or at.span_id in circling):
+            circling.update(path)
+        for passed in reversed(path.values()):
+            parent = None if passed.span_id in circling else by_id.get(passed.parent_span_id)
+            if parent is None or parent.operation_name in _OWN_WORK:
+                around[passed.span_id] = None
+            else:
+                around[passed.span_id] = parent if is_llm_call(parent) else around[parent.span_id]
+    return {span_id: call for span_id, call in around.items() if call is not None}
+
+
+def _told_twice(calls: Sequence[SpanRecord], around: dict[str, SpanRecord]) -> set[str]:
+    """The calls that repeat the one around them, or the ones inside: those that tell less of their tokens."""
+    order = {span_id: place for place, span_id in enumerate(around)}
+    counted = {call.span_id: call for call in calls}
+    inside: dict[str, list[SpanRecord]] = {}
+    for call in sorted(calls, key=lambda call: order.get(call.span_id, -1), reverse=True):
+        outer = around.get(call.span_id)
+        while outer is not None and outer.response_id and outer.response_id == call.response_id:
+            outer = around.get(outer.span_id)
+        if outer is not None and outer.span_id in counted and not (outer.response_id and call.response_id):
+            inside.setdefault(outer.span_id, []).append(call)
+    told_twice: set[str] = set()
+    reports: dict[str, list[SpanRecord]] = {}
+    # Inner ones first, so that of three in each other one is left.
+    for span_id in sorted(inside, key=lambda span_id: order.get(span_id, -1), reverse=True):
+        outer = counted[span_id]
+        found = [report for call in inside[span_id] for report in reports.get(call.span_id, [call])]
+        spent = _spent(outer)
+        if any(spent) and spent == tuple(map(sum, zip(*map(_spent, found), strict=True))):
+            told = outer.cached_tokens + outer.reasoning_tokens
+            is_fuller = told > sum(call.cached_tokens + call.reasoning_tokens for call in found)
+            reports[span_id] = [outer] if is_fuller else found
+            told_twice.update(call.span_id for call in (found if is_fuller else [outer]))
+    return told_twice
+
+
+def _spent(call: SpanRecord) -> tuple[int, int]:
+    usage = call.usage_and_cost()
+    return usage.input_tokens, usage.output_tokens
 
 
 def is_llm_call(span: SpanRecord) -> bool:

@@ -1,7 +1,11 @@
 """What mutations take."""
 
+from datetime import datetime
+
 import strawberry
 from strawberry.scalars import JSON
+
+from graphql_schema.types.enums import UntaggedTraces
 
 PROJECT_ID = "entity/project; the project is made if it does not exist yet."
 
@@ -60,4 +64,28 @@ class SetModelPriceInput:
     )
     cache_write_usd_per_token: float | None = strawberry.field(
         default=None, description="Input written to a cache; like uncached input when left out."
+    )
+    effective_at: datetime | None = strawberry.field(
+        default=None,
+        description="From when on it holds, until the next; from the beginning when left out, and where it is before "
+        "1970.",
+    )
+
+
+@strawberry.input(description="A price that a project has set, and wants to take back.")
+class DeleteModelPriceInput:
+    project_id: str = strawberry.field(description="entity/project")
+    model: str = strawberry.field(description="The model's name.")
+    effective_at: datetime | None = strawberry.field(
+        default=None,
+        description="The date that it was set for, as `modelPrices` has it; when left out, the price that holds from "
+        "the beginning.",
+    )
+
+
+@strawberry.input(description="A project's settings.")
+class UpdateProjectInput:
+    project_id: str = strawberry.field(description=PROJECT_ID)
+    untagged_traces: UntaggedTraces = strawberry.field(
+        description="What becomes of traces none of whose spans carries a conversation id."
     )

@@ -1,11 +1,12 @@
-"""What a client may change: feedback, prices, links of traces to conversations. One transaction each, answered after
-commit.
+"""What a client may change: feedback, prices, links of traces to conversations, settings. One transaction each,
+answered after commit.
 """
 
 import math
 import re
 import uuid
 from collections.abc import Awaitable, Callable
+from datetime import datetime
 from typing import Annotated, Any, TypeVar
 
 import strawberry
@@ -16,12 +17,21 @@ from db.projects import ProjectRecord
 from domain.dialects import conversation_id_as_stored, hex_id_as_stored, storable
 from domain.errors import InvalidLink, InvalidRequest
 from domain.names import parse_project_id
-from domain.pricing import MAX_MODEL_NAME, TokenPrices
+from domain.pricing import MAX_MODEL_NAME, DatedPrice, TokenPrices
+from domain.records import EPOCH
 from graphql_schema.context import Info
-from graphql_schema.inputs import CreateFeedbackInput, LinkTracesInput, SetModelPriceInput, UnlinkTracesInput
+from graphql_schema.inputs import (
+    CreateFeedbackInput,
+    DeleteModelPriceInput,
+    LinkTracesInput,
+    SetModelPriceInput,
+    UnlinkTracesInput,
+    UpdateProjectInput,
+)
 from graphql_schema.types.conversation import Conversation
 from graphql_schema.types.feedback import Feedback
 from graphql_schema.types.links import LinkedTraces, UnlinkedTraces
+from graphql_schema.types.project import Project, UpdatedProject
 from graphql_schema.types.usage import ModelPrice
 
 T = TypeVar("T")
@@ -39,6 +49,12 @@ class InvalidModel(InvalidRequest):
     code = "INVALID_MODEL"
 
 
+class UnknownPrice(InvalidRequest):
+    """The project has set no price of this model for this date: `modelPrices` lists those that it has set."""
+
+    code = "UNKNOWN_PRICE"
+
+
 MAX_PAYLOAD_LEVELS = 64
 """So that every answer that holds a payload can be written: orjson gives up at 254 levels."""
 
@@ -50,11 +66,13 @@ _TRACE_ID = re.compile("[0-9a-f]{32}")
 _STORABLE_INTEGERS = range(-(2**63), 2**64)
 
 
-async def _in_project(info: Info, project_id: str, work: Callable[[Writer, ProjectRecord], Awaitable[T]]) -> T:
+async def _in_project(
+    info: Info, project_id: str, work: Callable[[Writer, ProjectRecord], Awaitable[T]], *, alone: bool = False
+) -> T:
     entity, name = parse_project_id(project_id)
 
     async def transaction(writer: Writer) -> T:
-        return await work(writer, await projects.ensure_project(writer, entity, name))
+        return await work(writer, await projects.ensure_project(writer, entity, name, alone=alone))
 
     done = await info.context.database.transact(transaction)
     info.context.forget()
@@ -125,6 +143,19 @@ def _payload(value: Any, levels: int) -> Any:  # noqa: ANN401 - any JSON
     return value
 
 
+def _model(given: str) -> str:
+    """The name as stored; raises InvalidModel."""
+    stored = storable(given)
+    if not 0 < len(stored.encode()) <= MAX_MODEL_NAME:
+        raise InvalidModel
+    return stored
+
+
+def _effective_at(given: datetime | None) -> datetime:
+    """No span is older than EPOCH: a price from then on holds from the beginning."""
+    return EPOCH if given is None else max(given, EPOCH)
+
+
 def _trace_ids(given: list[str]) -> list[str]:
     """The traces, each once; raises InvalidLink."""
     if not 1 <= len(given) <= MAX_TRACES:
@@ -149,13 +180,14 @@ class Mutation:
 
         return await _in_project(info, input.project_id, work)
 
-    @strawberry.mutation(description="Set a project's own price of a model, from now on and for all its spans.")
+    @strawberry.mutation(
+        description="Set a project's own price of a model: from a date on until the next, in place of one set for the "
+        "same date. Without a date it holds from the beginning, so also for all that is stored."
+    )
     async def set_model_price(
         self, info: Info, input: Annotated[SetModelPriceInput, strawberry.argument(description="The price.")]
     ) -> ModelPrice:
-        model = storable(input.model)
-        if not 0 < len(model.encode()) <= MAX_MODEL_NAME:
-            raise InvalidModel
+        model = _model(input.model)
 
         def given(price: float | None) -> float:
             return input.input_usd_per_token if price is None else price
@@ -166,10 +198,29 @@ class Mutation:
             given(input.cache_read_usd_per_token),
             given(input.cache_write_usd_per_token),
         )
+        price = DatedPrice(_effective_at(input.effective_at), new, is_own=True)
 
         async def work(writer: Writer, project: ProjectRecord) -> ModelPrice:
-            await prices.insert_model_price(writer, project.project_id, model, new)
-            return ModelPrice.from_record(model, new, is_own=True)
+            await prices.set_model_price(writer, project.project_id, model, price)
+            return ModelPrice.from_record(model, price)
+
+        return await _in_project(info, input.project_id, work)
+
+    @strawberry.mutation(
+        description="Take back a price that the project has set, and answer with it. What was set before it, or is "
+        "published, holds again."
+    )
+    async def delete_model_price(
+        self, info: Info, input: Annotated[DeleteModelPriceInput, strawberry.argument(description="Which price.")]
+    ) -> ModelPrice:
+        model = _model(input.model)
+        effective_at = _effective_at(input.effective_at)
+
+        async def work(writer: Writer, project: ProjectRecord) -> ModelPrice:
+            deleted = await prices.delete_model_price(writer, project.project_id, model, effective_at)
+            if deleted is None:
+                raise UnknownPrice
+            return ModelPrice.from_record(model, deleted)
 
         return await _in_project(info, input.project_id, work)
 
@@ -194,8 +245,8 @@ class Mutation:
         return await _in_project(info, input.project_id, work)
 
     @strawberry.mutation(
-        description="Undo links: the traces are conversations by themselves again. Those without a link stay as they "
-        "are."
+        description="Undo links: the traces are conversations by themselves again, or hidden, as their project wants "
+        "it. Those without a link stay as they are."
     )
     async def unlink_traces(
         self, info: Info, input: Annotated[UnlinkTracesInput, strawberry.argument(description="Which traces.")]
@@ -207,3 +258,18 @@ class Mutation:
             return UnlinkedTraces(unlinked_trace_ids=trace_ids)
 
         return await _in_project(info, input.project_id, work)
+
+    @strawberry.mutation(
+        description="Change a project's settings. They hold at once for all that is sent from then on; traces that are "
+        "stored already follow in the background, newest first, until `tracesToRebuild` is 0."
+    )
+    async def update_project(
+        self, info: Info, input: Annotated[UpdateProjectInput, strawberry.argument(description="The settings.")]
+    ) -> UpdatedProject:
+        async def work(writer: Writer, project: ProjectRecord) -> UpdatedProject:
+            changed = await projects.set_untagged_traces(writer, project, input.untagged_traces)
+            return UpdatedProject(project=Project.from_record(changed))
+
+        updated = await _in_project(info, input.project_id, work, alone=True)
+        info.context.on_settings_changed()
+        return updated

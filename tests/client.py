@@ -191,8 +191,12 @@ class Client:
         data = await self.ask("mutation($i: CreateFeedbackInput!) { createFeedback(input: $i) { id } }", i=given)
         return str(data["createFeedback"]["id"])
 
-    async def price(self, model: str, *usd_per_token: float, project: str = PROJECT) -> None:
+    async def price(
+        self, model: str, *usd_per_token: float, project: str = PROJECT, effective_at: str | None = None
+    ) -> None:
         """Set a price: input, output, cache read, cache write."""
         names = ("inputUsdPerToken", "outputUsdPerToken", "cacheReadUsdPerToken", "cacheWriteUsdPerToken")
         given = {"projectId": project, "model": model, **dict(zip(names, usd_per_token, strict=True))}
+        if effective_at is not None:
+            given["effectiveAt"] = effective_at
         await self.ask("mutation($i: SetModelPriceInput!) { setModelPrice(input: $i) { model } }", i=given)

@@ -1,5 +1,6 @@
 """The full view of a turn: what Weave's timeline leaves out, each thing once, without what frameworks wrap around."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -304,6 +305,13 @@ def test_a_failed_tool_shows_the_failure_too(trace: TraceOfSpans) -> None:
     [
         ({"status_message": "gone"}, {"status_message": "Error: gone"}, False),
         ({"status_message": "Tool failed: gone"}, {"status_message": "gone"}, False),
+        ({"status_message": "AgentError: no model\ngone"}, {"status_message": "KeyError: gone"}, False),
+        (
+            {"status_message": "KeyError('x')Traceback (most recent call last):\n File a"},
+            {"status_message": "KeyError('x')Traceback (most recent call last):\n File b"},
+            False,
+        ),
+        ({"status_message": "Error in agent run"}, {"status_message": "gone"}, False),
         ({"status_message": "out of steps"}, {"status_message": "gone"}, True),
         ({"error_type": "Timeout"}, {"error_type": "Timeout"}, False),
         ({"error_type": "Timeout"}, {"error_type": "KeyError"}, True),
@@ -370,3 +378,94 @@ def test_a_turns_messages_are_counted_in_the_full_view(trace: TraceOfSpans) -> N
     trace.chat("", trace.tool("(merged tools)"), tool_requests=(LOOK, LOOK._replace(call_id="call-2")))
     turn = trace.turn()
     assert (len(turn.messages), turn.message_count) == (3, 2)
+
+
+# -- what spans leave to messages, and what they repeat ---------------------------------------------------------------
+
+
+def test_a_tool_whose_span_says_nothing_says_what_was_asked_and_told_by_its_call_id(trace: TraceOfSpans) -> None:
+    agent = trace.agent("bot")
+    trace.chat("", agent, tool_requests=(LOOK,))
+    trace.tool("look", agent, tool_call_id="call-1", dialect="some")
+    trace.chat("Found.", agent, tool_responses=(ToolResponse("call-1", "here"),))
+    [call] = [message for message in trace.messages() if message.kind is MessageKind.TOOL_CALL]
+    assert (call.tool_arguments, call.tool_result) == ('{"at": 1}', "here")
+
+
+def test_an_agent_that_only_repeats_the_thoughts_below_it_does_not_speak(trace: TraceOfSpans) -> None:
+    agent = trace.agent("bot", reasoning_content="Hm.")
+    trace.chat("", agent, reasoning_content="Hm.")
+    assert [message.reasoning_content for message in trace.messages()] == ["", "Hm."]
+    assert [message.reasoning_content for message in trace.messages(MessageView.WEAVE)] == ["", "Hm.", "Hm."]
+
+
+@pytest.mark.parametrize(
+    ("said", "shown"),
+    [("7", '{"at": 7}'), ("8", "8"), ('{"at": 7, "by": 1}', '{"at": 7, "by": 1}')],
+    ids=["the value asked for", "another value", "all arguments"],
+)
+def test_the_value_of_a_tools_only_argument_gets_the_name_that_the_model_gave_it(
+    trace: TraceOfSpans, said: str, shown: str
+) -> None:
+    agent = trace.agent("bot")
+    trace.chat("", agent, tool_requests=(LOOK._replace(arguments='{"at": 7}'),))
+    trace.tool("look", agent, tool_call_arguments=said, dialect="openinference")
+    trace.tool("look", agent, tool_call_arguments=said)
+    calls = [message.tool_arguments for message in trace.messages() if message.kind is MessageKind.TOOL_CALL]
+    assert calls == [shown, said]
+
+
+def test_an_agent_whose_span_is_inside_another_of_its_own_starts_once(trace: TraceOfSpans) -> None:
+    outer = trace.agent("bot")
+    inner = trace.agent("bot", outer, system_instructions="Be kind.")
+    helper = trace.agent("helper", trace.tool("ask", inner), tool_definitions="[]")
+    trace.agent("helper", helper)
+    assert full(trace) == ["bot starts: Be kind.", "bot calls ask", "helper starts"]
+    cards = [card for card in trace.messages() if card.kind is MessageKind.AGENT_START]
+    assert [card.system_instructions or card.tool_definitions for card in cards] == ["Be kind.", "[]"]
+    assert trace.timeline() == ["bot starts", *full(trace), "helper starts"]
+
+
+def test_an_agent_that_goes_on_after_another_has_started_already(trace: TraceOfSpans) -> None:
+    agent = trace.agent("bot")
+    trace.chat("I ask.", agent, system_instructions="Be kind.")
+    trace.chat("Here.", trace.agent("helper", agent), system_instructions="Be short.")
+    trace.chat("Done.", agent, system_instructions="Be kind.")
+    starts = ["bot starts: Be kind.", "helper starts: Be short."]
+    assert full(trace) == [starts[0], "bot: I ask.", starts[1], "helper: Here.", "bot: Done."]
+    assert trace.timeline() == [*full(trace)[:4], starts[0], "bot: Done."]
+
+
+def test_what_a_call_inside_a_call_was_asked_is_not_asked_again(trace: TraceOfSpans) -> None:
+    outer = trace.chat(new_input=[asked("Where?")])
+    trace.chat("Here.", outer, new_input=[asked("Question: Where?")])
+    assert full(trace) == ["User: Where?", "-: Here."]
+    assert trace.timeline() == ["User: Where?", "User: Question: Where?", "-: Here."]
+
+
+def test_a_workflow_is_called_with_what_the_call_below_says_in_words(trace: TraceOfSpans) -> None:
+    flow = trace.span("invoke_workflow", new_input=[asked('{"question": "Where?"}')])
+    assert full(trace) == ['User: {"question": "Where?"}']
+    trace.chat("Here.", flow, new_input=[asked("Where?")])
+    assert full(trace) == ["User: Where?", "-: Here."]
+
+
+@pytest.mark.parametrize(
+    ("text", "helper", "is_added"),
+    [("All done.", "helper", True), ("Here. ", "helper", False), ("All done.", "bot", False), ("All done.", "", False)],
+    ids=["of its own", "what the helper said", "it spoke itself", "nobody knows who spoke"],
+)
+def test_an_agent_has_the_last_word_where_only_agents_below_it_spoke(
+    trace: TraceOfSpans, text: str, helper: str, is_added: bool
+) -> None:
+    agent = trace.agent("bot", output_text=text)
+    trace.chat("Here.", trace.agent("", agent, agent_id="x") if helper else agent, agent_name=helper)
+    if not helper:
+        trace.spans = [replace(span, agent_name="") for span in trace.spans]
+    assert (full(trace)[-1] == f"bot: {text}") is is_added
+    assert f"bot: {text}" not in trace.timeline()
+
+
+def test_an_agent_below_which_nobody_spoke_speaks_once(trace: TraceOfSpans) -> None:
+    trace.tool("look", trace.agent("bot", output_text="Done."))
+    assert full(trace) == ["bot starts", "bot calls look", "bot: Done."]

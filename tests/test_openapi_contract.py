@@ -12,7 +12,7 @@ from httpx import AsyncClient
 
 CONTRACT: dict[str, Any] = json.loads((Path(__file__).parent / "data" / "rest_contract.json").read_text())
 
-ADDED: dict[str, set[str]] = {}
+ADDED: dict[str, set[str]] = {"AgentConversationChatReq": {"include_model_tool_calls"}}
 """Optional members that this server has beyond the contract, by schema. Clients ignore what they do not know."""
 
 PROSE = ("description", "summary")

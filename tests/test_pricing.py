@@ -1,23 +1,29 @@
 """Usage times prices, pure: exact sums, cached tokens, published prices and their tiers."""
 
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from fractions import Fraction
 
 import pytest
+from genai_prices.types import StartDateConstraint, TimeOfDateConstraint
 from hypothesis import given
 from hypothesis import strategies as st
 
 from domain.pricing import (
     CostRecord,
+    DatedPrice,
     InvalidPrice,
+    PriceHistory,
+    PublishedPrice,
     TokenPrices,
     cost_of,
-    default_prices,
+    dated_cost,
     first_cost_of,
+    priced_at,
+    published_prices,
     total_usage,
 )
-from domain.records import ModelUsage
+from domain.records import EPOCH, ModelUsage
 
 DAY = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -184,12 +190,11 @@ def test_total_usage_sums_all_models() -> None:
 
 
 def usd_per_mtok(model: str, at: datetime = DAY) -> tuple[float, float, float, float] | None:
-    prices = default_prices(model, at)
-    return (
-        None
-        if prices is None
-        else (prices.input / 10**9, prices.output / 10**9, prices.cache_read / 10**9, prices.cache_write / 10**9)
-    )
+    found = PriceHistory((), published_prices(model)).at(at)
+    if found is None:
+        return None
+    input_, output, read, write = (price / 10**9 for price in found.prices)
+    return input_, output, read, write
 
 
 def test_published_prices_come_with_the_package() -> None:
@@ -208,4 +213,145 @@ def test_cached_tokens_without_a_price_cost_what_input_costs() -> None:
 
 @pytest.mark.parametrize("model", ["", "house-model", "\ufffd", "x" * 512, "gpt-4o\n" * 50])
 def test_a_model_that_nobody_publishes_has_no_price(model: str) -> None:
-    assert default_prices(model, DAY) is None
+    assert published_prices(model) == ()
+    assert PriceHistory((), ()).at(DAY) is None
+
+
+def test_a_published_price_is_that_of_the_day() -> None:
+    june = datetime(2025, 6, 10, tzinfo=UTC)
+    before, after = (usd_per_mtok("o3", at) for at in (june - timedelta(microseconds=1), june))
+    assert before == (10.0, 40.0, 0.5, 10.0)
+    assert after == (2.0, 8.0, 0.5, 2.0)
+    history = PriceHistory((), published_prices("o3"))
+    assert [history.at(at).effective_at for at in (EPOCH, june)] == [EPOCH, june]  # type: ignore[union-attr]
+
+
+# -- prices by date ---------------------------------------------------------------------------------------------------
+
+
+def flat(price: int) -> TokenPrices:
+    return TokenPrices(price, price, price, price)
+
+
+def own(price: int, effective_at: datetime = EPOCH) -> DatedPrice:
+    return DatedPrice(effective_at, flat(price), is_own=True)
+
+
+def published(price: int, effective_at: datetime = EPOCH) -> DatedPrice:
+    return DatedPrice(effective_at, flat(price), is_own=False)
+
+
+HOUR, A_DAY = timedelta(hours=1), timedelta(days=1)
+ALWAYS = PublishedPrice(flat(1), None)
+FROM_DAY = PublishedPrice(flat(2), StartDateConstraint(start_date=date(2026, 1, 1)))
+AT_NIGHT = PublishedPrice(flat(3), TimeOfDateConstraint(start_time=time(22), end_time=time(6)))
+
+
+def test_the_projects_price_holds_from_its_date_until_its_next() -> None:
+    history = PriceHistory((own(7, DAY), own(8, DAY + A_DAY)), (ALWAYS,))
+    instants = (DAY - HOUR, DAY, DAY + HOUR, DAY + A_DAY, DAY + 99 * A_DAY)
+    assert [history.at(instant) for instant in instants] == [
+        published(1),
+        own(7, DAY),
+        own(7, DAY),
+        own(8, DAY + A_DAY),
+        own(8, DAY + A_DAY),
+    ]
+
+
+def test_a_price_from_the_beginning_leaves_nothing_to_what_is_published() -> None:
+    history = PriceHistory((own(7),), (ALWAYS, FROM_DAY))
+    assert [history.at(instant) for instant in (EPOCH, DAY)] == [own(7), own(7)]
+
+
+def test_published_prices_start_at_a_date_or_change_with_the_hour() -> None:
+    history = PriceHistory((), (ALWAYS, FROM_DAY, AT_NIGHT))
+    instants = (DAY - 12 * HOUR, DAY - HOUR, DAY, DAY + 12 * HOUR)
+    assert [history.at(instant) for instant in instants] == [
+        published(1),
+        published(3),
+        published(3),
+        published(2, DAY),
+    ]
+
+
+def test_where_no_condition_is_met_the_first_published_price_holds() -> None:
+    assert PriceHistory((), (FROM_DAY,)).at(DAY - HOUR) == published(2)
+
+
+def test_what_is_not_sold_by_the_token_has_no_price_while_that_lasts() -> None:
+    history = PriceHistory((), (PublishedPrice(None, None), FROM_DAY))
+    assert [history.at(instant) for instant in (DAY - HOUR, DAY)] == [None, published(2, DAY)]
+
+
+def test_the_newest_price_is_the_projects_last_whose_date_has_come_else_what_is_published_that_day() -> None:
+    history = PriceHistory((own(7, DAY), own(8, DAY + A_DAY)), (ALWAYS,))
+    assert history.newest(DAY + HOUR) == own(7, DAY)
+    assert history.newest(DAY + A_DAY) == own(8, DAY + A_DAY)
+    assert history.newest(DAY - HOUR) == published(1)
+    # By the start of the day: noon has the price of midnight.
+    assert PriceHistory((), (ALWAYS, AT_NIGHT)).newest(DAY + 12 * HOUR) == published(3)
+
+
+HISTORIES = st.builds(
+    PriceHistory,
+    st.lists(st.integers(-3, 3), unique=True).map(
+        lambda days: tuple(own(9 + day, DAY + day * A_DAY) for day in sorted(days))
+    ),
+    st.lists(
+        st.one_of(
+            st.just(AT_NIGHT),
+            st.builds(
+                lambda price, day: PublishedPrice(
+                    flat(price), None if day is None else StartDateConstraint(start_date=date(2026, 1, day))
+                ),
+                st.integers(1, 3),
+                st.none() | st.integers(1, 3),
+            ),
+        ),
+        max_size=3,
+    ),
+)
+
+
+@given(HISTORIES, st.integers(-80, 80), st.integers(0, 80))
+def test_what_is_called_steady_has_one_price_throughout(history: PriceHistory, start: int, hours: int) -> None:
+    first = DAY + start * HOUR
+    if history.is_steady(first, first + hours * HOUR):
+        assert len({history.at(first + hour * HOUR) for hour in range(hours + 1)}) == 1
+
+
+def test_an_instant_is_steady_and_so_is_what_ends_before_the_next_price() -> None:
+    history = PriceHistory((own(7, DAY),), (ALWAYS, AT_NIGHT))
+    assert history.is_steady(DAY - HOUR, DAY - HOUR)
+    assert history.is_steady(DAY, DAY + 99 * A_DAY)
+    assert not history.is_steady(DAY - HOUR, DAY)
+    assert not history.is_steady(DAY - 3 * HOUR, DAY - 2 * HOUR)
+    assert PriceHistory((), (ALWAYS, FROM_DAY)).is_steady(DAY, DAY + A_DAY)
+    assert PriceHistory((), ()).is_steady(EPOCH, DAY)
+
+
+@given(st.lists(st.tuples(st.integers(-80, 80), st.integers(0, 2**40)), max_size=20))
+def test_a_sum_over_dates_is_the_sum_of_what_each_date_costs(calls: list[tuple[int, int]]) -> None:
+    history = PriceHistory((own(10**9 + 7, DAY - A_DAY), own(3, DAY + A_DAY)), ())
+    priced = [
+        entry
+        for hour, tokens in calls
+        for entry in priced_at(DAY + hour * HOUR, [usage(input_=tokens)], {"m": history})
+    ]
+    true = sum(
+        tokens * price.prices.input for (hour, tokens) in calls if (price := history.at(DAY + hour * HOUR)) is not None
+    )
+    cost = dated_cost(priced)
+    assert (None if cost is None else cost.total_usd) == (
+        float(Fraction(true, 10**15)) if any(price for _, price in priced) else None
+    )
+
+
+def test_what_a_client_gave_is_not_priced() -> None:
+    given_usage = usage(input_=10)._replace(given_cost_nusd=0)
+    [entry] = priced_at(DAY, [given_usage], {"m": PriceHistory((own(7),), ())})
+    assert (entry.usage, entry.price) == (given_usage, None)
+    cost = dated_cost([entry])
+    assert cost is not None
+    assert cost.total_usd == 0.0

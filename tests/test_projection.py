@@ -90,6 +90,7 @@ def test_a_whole_turn_with_every_kind_of_message(trace: TraceOfSpans) -> None:
                 model="m",
                 input_tokens=5,
                 usage_choices=[[ModelUsage("m", 5, 0, 0, 0, 0)]],
+                usage_by_model=[ModelUsage("m", 5, 0, 0, 0, 0)],
                 duration_ms=500,
             ),
         ),
@@ -131,6 +132,13 @@ def test_a_trace_without_any_id_is_also_a_conversation_by_its_own(trace: TraceOf
 def test_a_trace_that_shows_no_work_of_agents_is_no_conversation(trace: TraceOfSpans) -> None:
     trace.span(name="GET /health", conversation_id="")
     assert [turn.conversation_id for turn in turns_of_trace(trace.trace_id, trace.spans)] == [""]
+
+
+def test_a_trace_that_only_makes_agents_is_no_conversation(trace: TraceOfSpans) -> None:
+    trace.span("create_agent", conversation_id="", agent_name="support", system_instructions="Be kind.")
+    assert [turn.conversation_id for turn in turns_of_trace(trace.trace_id, trace.spans)] == [""]
+    trace.agent("support", conversation_id="")
+    assert len(turns_of_trace(trace.trace_id, trace.spans)) == 2
 
 
 def test_usage_counts_for_the_outermost_conversation_only(trace: TraceOfSpans) -> None:

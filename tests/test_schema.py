@@ -93,7 +93,8 @@ def test_enums_say_what_they_are(schema: GraphQLSchema) -> None:
         "PriceSource": ["PROJECT", "PUBLISHED"],
         "SpanKind": ["CLIENT", "CONSUMER", "INTERNAL", "PRODUCER", "SERVER", "UNSPECIFIED"],
         "Status": ["ERROR", "OK", "UNSET"],
-        "ToolCallOrigin": ["ASYNC_LAUNCH", "EXECUTION", "MODEL_REQUEST", "TASK_NOTIFICATION"],
+        "ToolCallOrigin": ["ASYNC_LAUNCH", "EXECUTION", "MODEL_INPUT", "MODEL_REQUEST", "TASK_NOTIFICATION"],
+        "UntaggedTraces": ["CONVERSATIONS", "HIDDEN"],
     }
 
 

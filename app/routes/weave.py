@@ -87,6 +87,12 @@ class AgentConversationChatReq(BaseModel):
     limit: int = Field(50, ge=0, le=50, description="How many turns at most.")
     offset: int = Field(0, ge=0, description="How many of the newest turns to skip.")
     include_feedback: bool = Field(False, description="Whether feedback comes along.")
+    include_model_tool_calls: bool = Field(
+        False,
+        description="Whether tool calls that models asked for are shown where no span executed them, and executions "
+        "after the calls that asked for them. Without an execution a call has no status and no duration, and a result "
+        "only where a later input of a model has it.",
+    )
 
 
 class AgentChatUserMessage(BaseModel):
@@ -155,7 +161,10 @@ class AgentChatMessage(BaseModel):
     agent_name: str | None = Field(None, description='The agent at work; "User" on user messages.')
     agent_version: str | None = Field(None, description="The span's agent version.")
     status_code: StatusCode | None = Field(None, description="The span's status.")
-    started_at: Annotated[AwareDatetime | None, Field(description="When the span started, UTC.")] = None
+    started_at: Annotated[
+        AwareDatetime | None,
+        Field(description="When the span started, UTC; when it ended for a tool call that a model only asked for."),
+    ] = None
     user_message: AgentChatUserMessage | None = None
     assistant_message: AgentChatAssistantMessage | None = None
     tool_call: AgentChatToolCall | None = None
@@ -220,7 +229,15 @@ PAYLOADS = {
 EMPTY_TEXTS = frozenset(
     {"agent_version", "model", "reasoning_content", "tool_arguments", "tool_result", "compaction_summary"}
 )
+_PAYLOAD_DEFAULTS = {
+    kind: [(name, "" if name in EMPTY_TEXTS else None) for name in names] for kind, names in PAYLOADS.items()
+}
+_NO_PAYLOADS = dict.fromkeys(PAYLOADS)
+_NOT_PRICED: dict[str, Any] = {}
 EMPTY_HEADER_TEXTS = ("agent_name", "agent_version", "provider")
+
+# Tool calls that only messages tell of.
+UNEXECUTED = frozenset({"MODEL_REQUEST", "MODEL_INPUT"})
 
 # Weave shows emoji tags on the minimap without their skin tone.
 SKIN_TONES = dict.fromkeys(range(0x1F3FB, 0x1F400))
@@ -240,7 +257,7 @@ async def genai_conversation_spans(request: Request, body: AgentConversationSpan
         "startedAfter": body.started_after and body.started_after.isoformat(),
         "startedBefore": body.started_before and body.started_before.isoformat(),
     }
-    data = await operations.run("conversation_spans", Context(database_of(request)), variables)
+    data = await operations.run("conversation_spans", Context(database_of(request), splices=("spans",)), variables)
     if data["project"] is None:
         return _answer({"conversations": [_no_spans(id_) for id_ in body.conversation_ids]})
     conversations = data["project"]["conversations"]
@@ -264,6 +281,7 @@ async def genai_conversation_chat(request: Request, body: AgentConversationChatR
         "limit": body.limit,
         "offset": min(body.offset, MAX_OFFSET),
         "includeFeedback": body.include_feedback,
+        "includeModelToolCalls": body.include_model_tool_calls,
     }
     data = await operations.run("conversation_chat", Context(database_of(request)), variables)
     project = data["project"] or {"conversations": [_no_turns(body)]}
@@ -307,25 +325,29 @@ def _turn(turn: dict[str, Any]) -> dict[str, Any]:
 
 def _message(message: dict[str, Any]) -> dict[str, Any]:
     kind = message["kind"].lower()
-    values = message | (message.get("cost") or {}) | {"status": message["status_code"]}
-    payload = {name: _restored(name, values.get(name)) for name in PAYLOADS[kind]}
+    status_code, started_at = message["status_code"], message["started_at"]
+    values = {"status": status_code, **message, **(message.get("cost") or _NOT_PRICED)}
+    payload = {
+        name: (empty if (value := values.get(name)) is None else value) for name, empty in _PAYLOAD_DEFAULTS[kind]
+    }
     if kind == "tool_call" and message["origin"] != "EXECUTION":
         payload["tool_arguments"] = message["tool_arguments"]
-    is_user = kind == "user_message"
+        if message["origin"] in UNEXECUTED:
+            # Its span, and so what the graph says here, is that of the model's call.
+            payload |= {"tool_result": message["tool_result"], "duration_ms": None, "status": None}
+            status_code = None
+            started_at = None if message["origin"] == "MODEL_INPUT" else started_at
     return {
         "type": kind,
         "span_id": message["span_id"],
         "agent_name": message["agent_name"],
-        "agent_version": None if is_user else _restored("agent_version", message["agent_version"]),
-        "status_code": message["status_code"],
-        "started_at": message["started_at"],
+        "agent_version": None if kind == "user_message" else message["agent_version"] or "",
+        "status_code": status_code,
+        "started_at": started_at,
         "feedback": _feedback(message) or None,
-        **{name: payload if name == kind else None for name in PAYLOADS},
+        **_NO_PAYLOADS,
+        kind: payload,
     }
-
-
-def _restored(name: str, value: object) -> object:
-    return "" if value is None and name in EMPTY_TEXTS else value
 
 
 def _feedback(anchor: dict[str, Any]) -> list[dict[str, Any]] | None:

@@ -1,5 +1,6 @@
 """Conversations: all turns with one id."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Annotated
 
@@ -10,16 +11,28 @@ from db.projects import ProjectRecord
 from domain.errors import InvalidPage
 from domain.names import project_id_of
 from domain.records import ModelUsage
+from graphql_schema.batches import in_batches
 from graphql_schema.context import Info
-from graphql_schema.loaders import MAX_SPANS, MarkersKey, SpansKey, SpanWindow, TurnPageKey, TurnsKey
+from graphql_schema.execution import column_of
+from graphql_schema.loaders import (
+    MAX_SPANS,
+    TRACES,
+    MarkersKey,
+    ProjectLoaders,
+    SpansKey,
+    SpanWindow,
+    TurnPageKey,
+    TurnsKey,
+)
 from graphql_schema.pagination import After, Before, First, Last, page_of
 from graphql_schema.scalars import Int64
 from graphql_schema.selection import selected_names
 from graphql_schema.types.feedback import Feedback, feedback_list
 from graphql_schema.types.node import Node
-from graphql_schema.types.span import NARROW, Span
+from graphql_schema.types.span import Span
+from graphql_schema.types.span_columns import SpanReader
 from graphql_schema.types.turn import Turn, TurnConnection, TurnPage, turn_edges
-from graphql_schema.types.usage import Cost, Usage, cost_with_basis, model_usages
+from graphql_schema.types.usage import Cost, DatedUsage, Usage, cost_with_basis, model_usages, priced_models
 
 MAX_TURN_PAGE = 50
 
@@ -67,33 +80,24 @@ class Conversation(Node):
             usage=Usage.total(usage_by_model),
         )
 
-    @classmethod
-    def empty(cls, project: ProjectRecord, conversation_id: str) -> "Conversation":
-        """What `conversationsByIds` gives for an id that has no turns."""
-        none = Int64(0)
-        return cls(
-            project=project,
-            usage_by_model=[],
-            usage_notes=[],
-            has_untagged_turns=False,
-            conversation_id=conversation_id,
-            name=None,
-            started_at=None,
-            last_activity_at=None,
-            turn_count=none,
-            span_count=none,
-            message_count=none,
-            error_count=none,
-            agents=[],
-            usage=Usage.total(()),
-        )
-
     def node_key(self) -> tuple[str, ...]:
         return project_id_of(self.project.entity, self.project.name), self.conversation_id
 
-    @strawberry.field(description="What it cost, each LLM call counted once.")
+    @strawberry.field(description="What it cost: the sum of its turns, each by the prices in effect when it started.")
     async def cost(self, info: Info) -> Cost | None:
-        return await cost_with_basis(info.context.loaders(self.project), self.usage_by_model, self.usage_notes)
+        loaders = info.context.loaders(self.project)
+        return await cost_with_basis(loaders, await self._dated_usage(loaders), self.usage_notes)
+
+    async def _dated_usage(self, loaders: ProjectLoaders) -> list[DatedUsage]:
+        """In one sum; turn by turn only where a price changed from the first turn to the last."""
+        if self.started_at is None or self.last_activity_at is None:
+            return []
+        last = self.started_at if self.turn_count == 1 else self.last_activity_at
+        histories = await loaders.price_histories(priced_models(self.usage_by_model))
+        if all(history.is_steady(self.started_at, last) for history in histories.values()):
+            return [(self.started_at, self.usage_by_model)]
+        rows = await loaders.turn_usage.load(self.conversation_id)
+        return [(row["started_at"], model_usages(row["usage_by_model"])) for row in rows]
 
     @strawberry.field(description="Its turns, oldest first. `last: 20` gives the newest 20.")
     async def turns(
@@ -133,7 +137,8 @@ class Conversation(Node):
 
     @strawberry.field(
         description="Its spans across all turns, by start: those that carry its id themselves, and those of traces "
-        "without any id that are linked to it or are conversations by themselves. What a minimap draws."
+        "without any id that are linked to it or are conversations by themselves. What a minimap draws.",
+        metadata=in_batches(lambda: _spans),
     )
     async def spans(
         self,
@@ -142,12 +147,15 @@ class Conversation(Node):
         started_before: StartedBefore = None,
         last: LastSpans = 200,
     ) -> list[Span]:
-        window = _window(started_after, started_before, last)
-        narrow = selected_names(info) <= NARROW
-        rows = await info.context.loaders(self.project).spans.load(
-            SpansKey(self.conversation_id, self.has_untagged_turns, window, narrow)
+        (found,) = await _spans(
+            info.context.loaders(self.project),
+            [self],
+            info,
+            started_after=started_after,
+            started_before=started_before,
+            last=last,
         )
-        return [Span.from_row(self.project, row, narrow=narrow) for row in rows]
+        return found
 
     @strawberry.field(description="Feedback on the conversation itself, oldest first: the newest 1,000.")
     async def feedback(self, info: Info) -> list[Feedback]:
@@ -156,7 +164,8 @@ class Conversation(Node):
 
     @strawberry.field(
         description="What marks the minimap: feedback on the conversation, then on the turns whose spans are shown. A "
-        "trace that several of the listed conversations share marks the first of them only."
+        "trace that several of the listed conversations share marks the first of them only.",
+        metadata=in_batches(lambda: _markers),
     )
     async def spans_feedback(
         self,
@@ -168,12 +177,63 @@ class Conversation(Node):
             list[str] | None, strawberry.argument(description="Only these types; all when left out.")
         ] = None,
     ) -> list[Feedback]:
-        window = _window(started_after, started_before, last)
-        key = MarkersKey(self.conversation_id, self.has_untagged_turns, window)
-        rows = await info.context.loaders(self.project).markers.load(key)
-        if feedback_types is not None:
-            rows = [row for row in rows if row["feedback_type"] in feedback_types]
-        return feedback_list(self.project, rows)
+        (found,) = await _markers(
+            info.context.loaders(self.project),
+            [self],
+            info,
+            started_after=started_after,
+            started_before=started_before,
+            last=last,
+            feedback_types=feedback_types,
+        )
+        return found
+
+
+async def _spans(
+    loaders: ProjectLoaders,
+    conversations: Sequence[Conversation],
+    info: Info,
+    *,
+    started_after: datetime | None,
+    started_before: datetime | None,
+    last: int,
+) -> list[list[Span]]:
+    """The spans of each of the conversations, of one project."""
+    key, project = _asked(conversations, _window(started_after, started_before, last))
+    reader = SpanReader(project, selected_names(info))
+    found = await loaders.spans.load(SpansKey(*key, reader.columns))
+    return [reader.spans(found.get(conversation_id)) for conversation_id in key.conversation_ids]
+
+
+async def _markers(
+    loaders: ProjectLoaders,
+    conversations: Sequence[Conversation],
+    info: Info,
+    *,
+    started_after: datetime | None,
+    started_before: datetime | None,
+    last: int,
+    feedback_types: list[str] | None,
+) -> list[list[Feedback]]:
+    """What marks each of the conversations, of one project."""
+    key, project = _asked(conversations, _window(started_after, started_before, last))
+    # Asked for at once, so that they are read together with those of `spans`; the markers' loader finds them there.
+    await loaders.spans.load(SpansKey(*key, TRACES))
+    found = await loaders.markers.load(key)
+    return [
+        feedback_list(
+            project,
+            [row for row in found[conversation_id] if feedback_types is None or row["feedback_type"] in feedback_types],
+        )
+        for conversation_id in key.conversation_ids
+    ]
+
+
+def _asked(conversations: Sequence[Conversation], window: SpanWindow) -> tuple[MarkersKey, ProjectRecord]:
+    ids = tuple(column_of(conversations, "conversation_id"))
+    has_untagged = column_of(conversations, "has_untagged_turns")
+    untagged = frozenset(id_ for id_, has in zip(ids, has_untagged, strict=True) if has)
+    return MarkersKey(ids, untagged, window), column_of(conversations, "project")[0]
 
 
 def _window(started_after: datetime | None, started_before: datetime | None, last: int) -> SpanWindow:

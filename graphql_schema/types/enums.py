@@ -2,9 +2,9 @@
 
 import strawberry
 
-from domain.records import MessageKind, MessageView, Status, ToolCallOrigin
+from domain.records import MessageKind, MessageView, Status, ToolCallOrigin, UntaggedTraces
 
-__all__ = ["MessageKind", "MessageView", "Status", "ToolCallOrigin"]
+__all__ = ["MessageKind", "MessageView", "Status", "ToolCallOrigin", "UntaggedTraces"]
 
 strawberry.enum(
     Status,
@@ -14,10 +14,18 @@ strawberry.enum(MessageKind, description="What one element of a turn's timeline 
 strawberry.enum(
     ToolCallOrigin,
     description="Where a tool call comes from: a span that executed it, a background task's notice, an agent that was "
-    "launched in the background, or only the request of a model.",
+    "launched in the background, or only the request of a model. MODEL_INPUT: no output shows the request either, only "
+    "the input of a model's later call; with `includeModelToolCalls` alone.",
 )
 strawberry.enum(
     MessageView,
     description="Which messages of a turn are shown. FULL: everything that is known, each thing once. WEAVE: those of "
-    "W&B Weave's chat view, as its REST route has them; no hand-offs, and no tool calls that only messages tell of.",
+    "W&B Weave's chat view, as its REST route has them; no hand-offs, and no tool calls that only messages tell of, "
+    "unless `includeModelToolCalls` asks for them.",
+)
+strawberry.enum(
+    UntaggedTraces,
+    description="What becomes of traces none of whose spans carries a conversation id. CONVERSATIONS: each is a "
+    "conversation of its own, under its trace id. HIDDEN: they are in no conversation until they are linked to one; "
+    "`unlinkedTraces` lists them all the same.",
 )

@@ -1,6 +1,6 @@
 """The elements of a turn's timeline: one interface, one type per kind."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -10,12 +10,15 @@ from db.engine import Row
 from db.projects import ProjectRecord
 from domain.names import project_id_of
 from domain.pricing import first_cost_of
+from graphql_schema.batches import in_batches
 from graphql_schema.context import Info
+from graphql_schema.execution import column_of
+from graphql_schema.loaders import ProjectLoaders
 from graphql_schema.node_ids import node_id
 from graphql_schema.scalars import Int64
 from graphql_schema.types.enums import MessageKind, Status, ToolCallOrigin
 from graphql_schema.types.feedback import Feedback, feedback_list
-from graphql_schema.types.usage import Cost, model_usages
+from graphql_schema.types.usage import Cost, costs_at, model_usages
 
 if TYPE_CHECKING:
     from graphql_schema.types.span import Span
@@ -25,8 +28,10 @@ if TYPE_CHECKING:
 class Message:
     project: strawberry.Private[ProjectRecord]
     turn_key: strawberry.Private[tuple[str, str]]
+    with_model_tool_calls: strawberry.Private[bool]
     position: int = strawberry.field(
-        description="Its place among the turn's messages, from 0; a view has gaps where the other has more."
+        description="Its place among the turn's messages, from 0; a view has gaps where the other has more. With "
+        "`includeModelToolCalls` the WEAVE view counts by itself, without gaps."
     )
     kind: MessageKind = strawberry.field(description="Which type this is, as a value to switch on.")
     span_id: str | None = strawberry.field(description="The span it was read from; null on user messages.")
@@ -34,14 +39,14 @@ class Message:
     agent_version: str | None = strawberry.field(description="The span's agent version.")
     status: Status | None = strawberry.field(description="The span's status; null on user messages.")
     started_at: datetime = strawberry.field(
-        description="When its span started; for what a model only requested, when its span ended."
+        description="When its span started; for what a model only requested, when its span ended; for what only a "
+        "model's input tells of, when that model's span started: the call was before."
     )
 
     @strawberry.field(description="Names this message until its turn changes: the position is part of it.")
     def id(self) -> strawberry.ID:
-        return node_id(
-            "Message", project_id_of(self.project.entity, self.project.name), *self.turn_key, str(self.position)
-        )
+        key = (*self.turn_key, *(("with_model_tool_calls",) if self.with_model_tool_calls else ()), str(self.position))
+        return node_id("Message", project_id_of(self.project.entity, self.project.name), *key)
 
     @strawberry.field(description="Feedback on its span, oldest first: the newest 1,000.")
     async def feedback(self, info: Info) -> list[Feedback]:
@@ -71,6 +76,7 @@ class UserMessage(Message):
     "output, with numbers summed over everything below it."
 )
 class AssistantMessage(Message):
+    usage_by_model: strawberry.Private[list[list[Any]]]
     usage_choices: strawberry.Private[list[list[list[Any]]]]
     text: str = strawberry.field(description='The text; "" when there is only reasoning, or only an error.')
     model: str | None = strawberry.field(description="The model that answered, else the one that was asked for.")
@@ -81,12 +87,38 @@ class AssistantMessage(Message):
     duration_ms: Int64 = strawberry.field(description="Whole milliseconds; 0 while the span is open.")
     content_refs: list[str] = strawberry.field(description="References to media in the answer.")
 
-    @strawberry.field(description="What it cost; null where no model involved has a price.")
+    @strawberry.field(
+        description="What the calls behind this answer cost: its own, and those below it that show no answer of their "
+        "own; by the prices in effect when its span started. Each call of the turn counts in one message of the full "
+        "view at most, so the messages add up to the turn's cost, but for calls that neither show an answer nor lie "
+        "below one, such as those that only ask for tools, and for prices that changed while the turn ran. Null where "
+        "no call behind it has a cost, as on a second report of an answer.",
+        metadata=in_batches(lambda: _costs),
+    )
     async def cost(self, info: Info) -> Cost | None:
-        choices = [model_usages(choice) for choice in self.usage_choices]
-        models = {usage.model for choice in choices for usage in choice}
-        table = await info.context.loaders(self.project).price_table(models)
-        return Cost.from_record(first_cost_of(choices, table))
+        (found,) = await _costs(info.context.loaders(self.project), [self], info)
+        return found
+
+    @strawberry.field(
+        description="What Weave's routes show as its cost: the tokens of its span by the prices of now, whatever the "
+        "client says, and for an agent's output summed over all spans below it. `cost` is the true one.",
+        metadata=in_batches(lambda: _span_sum_costs),
+    )
+    async def span_sum_cost(self, info: Info) -> Cost | None:
+        (found,) = await _span_sum_costs(info.context.loaders(self.project), [self], info)
+        return found
+
+
+async def _costs(loaders: ProjectLoaders, messages: Sequence[AssistantMessage], _: Info) -> list[Cost | None]:
+    usages = map(model_usages, column_of(messages, "usage_by_model"))
+    return await costs_at(loaders, list(zip(column_of(messages, "started_at"), usages, strict=True)))
+
+
+async def _span_sum_costs(loaders: ProjectLoaders, messages: Sequence[AssistantMessage], _: Info) -> list[Cost | None]:
+    choices = [[model_usages(choice) for choice in stored] for stored in column_of(messages, "usage_choices")]
+    models = {usage.model for of_one in choices for choice in of_one for usage in choice}
+    prices = await loaders.prices_of_now(models)
+    return [Cost.from_record(first_cost_of(of_one, prices)) for of_one in choices]
 
 
 @strawberry.type(description="One use of a tool.")
@@ -129,6 +161,7 @@ def _user(row: Row) -> dict[str, Any]:
 
 def _assistant(row: Row) -> dict[str, Any]:
     return {
+        "usage_by_model": row["usage_by_model"],
         "usage_choices": row["usage_choices"],
         "text": row["text"],
         "model": row["model"] or None,
@@ -178,13 +211,19 @@ KINDS: dict[str, tuple[type[Message], Callable[[Row], dict[str, Any]]]] = {
 }
 
 
-def message_from_row(project: ProjectRecord, turn_key: tuple[str, str], row: Row) -> Message:
-    """A stored message as the type of its kind. Texts that were absent become null where the field allows it."""
+def message_from_row(
+    project: ProjectRecord, turn_key: tuple[str, str], row: Row, *, with_model_tool_calls: bool = False
+) -> Message:
+    """A message as the type of its kind. Texts that were absent become null where the field allows it.
+
+    `with_model_tool_calls`: its position is one in the view that is made with these, not in the stored one.
+    """
     kind, payload = KINDS[row["kind"]]
     is_user = kind is UserMessage
     return kind(
         project=project,
         turn_key=turn_key,
+        with_model_tool_calls=with_model_tool_calls,
         position=row["position"],
         kind=MessageKind(row["kind"]),
         span_id=row["span_id"] or None,

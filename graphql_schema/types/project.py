@@ -1,10 +1,11 @@
 """Projects: where every question starts."""
 
+from datetime import UTC, datetime
 from typing import Annotated
 
 import strawberry
 
-from db import conversations, turns
+from db import conversations, traces, turns
 from db import prices as price_rows
 from db.projects import ProjectRecord
 from domain.dialects import conversation_id_as_stored, hex_id_as_stored, storable
@@ -16,6 +17,8 @@ from graphql_schema.loaders import conversation_position, turn_position
 from graphql_schema.pagination import After, Before, Edge, First, Last, PageInfo, edges_of, page_of
 from graphql_schema.scalars import Int64
 from graphql_schema.types.conversation import Conversation
+from graphql_schema.types.conversation_columns import conversations_of
+from graphql_schema.types.enums import UntaggedTraces
 from graphql_schema.types.node import Node
 from graphql_schema.types.span import Span
 from graphql_schema.types.turn import Turn, turn_edges
@@ -48,7 +51,8 @@ class ConversationConnection:
 @strawberry.type(description="A page of traces without a conversation id, newest first.")
 class UnlinkedTraceConnection:
     edges: list[Edge[Turn]] = strawberry.field(
-        description="The traces with their cursors, each as the one turn of its own conversation."
+        description="The traces with their cursors, each as the one turn of its own conversation; where the project "
+        'hides them, as the turn of "".'
     )
     page_info: PageInfo = strawberry.field(description="Where this page stands.")
 
@@ -57,10 +61,17 @@ class UnlinkedTraceConnection:
 class Project(Node):
     project: strawberry.Private[ProjectRecord]
     project_id: str = strawberry.field(description="entity/project, as clients send it.")
+    untagged_traces: UntaggedTraces = strawberry.field(
+        description="What becomes of traces none of whose spans carries a conversation id. `updateProject` changes it."
+    )
 
     @classmethod
     def from_record(cls, project: ProjectRecord) -> "Project":
-        return cls(project=project, project_id=project_id_of(project.entity, project.name))
+        return cls(
+            project=project,
+            project_id=project_id_of(project.entity, project.name),
+            untagged_traces=project.untagged_traces,
+        )
 
     def node_key(self) -> tuple[str, ...]:
         return (self.project_id,)
@@ -112,15 +123,22 @@ class Project(Node):
         if len(ids) > MAX_IDS:
             raise TooManyIds
         stored = [conversation_id_as_stored(id_) for id_ in ids]
-        rows = await info.context.loaders(self.project).conversation.load_many(stored)
-        return [
-            Conversation.empty(self.project, id_) if row is None else Conversation.from_row(self.project, row)
-            for id_, row in zip(stored, rows, strict=True)
-        ]
+        rows = await info.context.loaders(self.project).conversations(stored)
+        found: list[Conversation] = conversations_of(self.project, stored, rows)
+        return found
 
     @strawberry.field(
-        description="Traces that are conversations by themselves, because no span of theirs carries a conversation id "
-        "and nobody linked them to one (`linkTraces`). Newest first."
+        description="How many stored traces are to be rebuilt. Those that `updateProject` left behind the running "
+        "server rebuilds by itself; those that an earlier version stored wait for `turngraph reproject`."
+    )
+    async def traces_to_rebuild(self, info: Info) -> Int64:
+        async with info.context.database.read() as reader:
+            return Int64(await traces.count_waiting_traces(reader, self.project.project_id))
+
+    @strawberry.field(
+        description="Traces that show work of models, agents or tools, carry no conversation id on any span, and are "
+        "linked to no conversation (`linkTraces`): conversations by themselves, or hidden (`untaggedTraces`). Newest "
+        "first."
     )
     async def unlinked_traces(
         self,
@@ -168,20 +186,28 @@ class Project(Node):
         return None if record is None else Span.from_record(self.project, record)
 
     @strawberry.field(
-        description="The prices that this project has set, by model, 1,000 at most. Other models cost what is "
-        "published."
+        description="The prices that this project has set, by model, then by date, 1,000 at most. Other models, and "
+        "these before the first date, cost what is published."
     )
     async def model_prices(self, info: Info) -> list[ModelPrice]:
         async with info.context.database.read() as reader:
             rows = await price_rows.list_own_prices(reader, self.project.project_id, limit=MAX_PRICES)
-        return [ModelPrice.from_record(model, prices, is_own=True) for model, prices in rows]
+        return [ModelPrice.from_record(model, price) for model, price in rows]
 
-    @strawberry.field(description="What a model costs here: the project's price, else the published one, else null.")
+    @strawberry.field(
+        description="What a model costs here now: the project's price, else the published one, else null."
+    )
     async def model_price(
         self, info: Info, model: Annotated[str, strawberry.argument(description="The model's name.")]
     ) -> ModelPrice | None:
         model = storable(model)
         if len(model) > MAX_MODEL_NAME:
             return None
-        found = await info.context.loaders(self.project).prices.load(model)
-        return None if found is None else ModelPrice.from_record(model, found.prices, is_own=found.is_own)
+        history = await info.context.loaders(self.project).price_history.load(model)
+        price = history.newest(datetime.now(UTC))
+        return None if price is None else ModelPrice.from_record(model, price)
+
+
+@strawberry.type(description="A project whose settings were changed.")
+class UpdatedProject:
+    project: Project = strawberry.field(description="The project as it is now.")

@@ -6,12 +6,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 import strawberry
 from strawberry.scalars import JSON
 
-from db.engine import Row
 from db.projects import ProjectRecord
-from db.spans import from_row
 from domain.dialects import SpanDetails
 from domain.names import project_id_of
-from domain.pricing import cost_of
 from domain.records import EPOCH, ModelUsage, SpanRecord
 from graphql_schema.context import Info
 from graphql_schema.scalars import Int64
@@ -19,13 +16,10 @@ from graphql_schema.types import span_details as parts
 from graphql_schema.types.enums import Status
 from graphql_schema.types.feedback import Feedback, feedback_list
 from graphql_schema.types.node import Node
-from graphql_schema.types.usage import Cost, Usage
+from graphql_schema.types.usage import Cost, Usage, cost_at
 
 if TYPE_CHECKING:
     from graphql_schema.types.turn import Turn
-
-NARROW = frozenset({"__typename", "id", "traceId", "spanId", "operationName", "status", "durationMs", "startedAt"})
-"""The fields that ix_span_minimap answers alone."""
 
 
 @strawberry.type(description="One OpenTelemetry span, stored as sent.")
@@ -62,10 +56,9 @@ class Span(Node):
 
     @classmethod
     def from_record(cls, project: ProjectRecord, span: SpanRecord) -> "Span":
-        usage = span.usage()
         return cls(
             project=project,
-            model_usage=usage,
+            model_usage=span.usage_and_cost(),
             trace_id=span.trace_id,
             span_id=span.span_id,
             parent_span_id=span.parent_span_id or None,
@@ -88,23 +81,8 @@ class Span(Node):
             response_model=span.response_model or None,
             response_id=span.response_id or None,
             tool_name=span.tool_name or None,
-            usage=Usage.from_record(usage),
+            usage=Usage.from_record(span.usage()),
         )
-
-    @classmethod
-    def from_row(cls, project: ProjectRecord, row: Row, *, narrow: bool) -> "Span":
-        """A stored row; a narrow one has the fields in NARROW, and nobody selected another."""
-        if not narrow:
-            return cls.from_record(project, from_row(row))
-        span = cls.__new__(cls)
-        span.project = project
-        span.trace_id = row["trace_id"]
-        span.span_id = row["span_id"]
-        span.operation_name = row["operation_name"]
-        span.status = Status(row["status"])
-        span.duration_ms = row["duration_ms"]
-        span.started_at = row["started_at"]
-        return span
 
     def node_key(self) -> tuple[str, ...]:
         return project_id_of(self.project.entity, self.project.name), self.trace_id, self.span_id
@@ -115,10 +93,12 @@ class Span(Node):
             raise LookupError(f"span {self.span_id} has no content")
         return found
 
-    @strawberry.field(description="What it cost by its own tokens; null where its model has no price.")
+    @strawberry.field(
+        description="What its client says that it cost, else its own tokens by the price in effect when it started; "
+        "null where its model had none. Agents and wrappers that repeat the numbers of their calls repeat their cost."
+    )
     async def cost(self, info: Info) -> Cost | None:
-        table = await info.context.loaders(self.project).price_table({self.model_usage.model})
-        return Cost.from_record(cost_of([self.model_usage], table))
+        return await cost_at(info.context.loaders(self.project), self.started_at, [self.model_usage])
 
     @strawberry.field(description="OTLP's span kind.")
     async def kind(self, info: Info) -> parts.SpanKind:

@@ -1,5 +1,6 @@
 """Turns: one trace inside one conversation."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Annotated
 
@@ -11,13 +12,16 @@ from domain.errors import InvalidPage
 from domain.names import project_id_of
 from domain.pricing import cost_of
 from domain.records import EPOCH, ModelUsage
+from graphql_schema.batches import in_batches
 from graphql_schema.context import Info
-from graphql_schema.loaders import MAX_SPANS, MessagesKey, TurnSpansKey
+from graphql_schema.loaders import MAX_SPANS, MessagesKey, ProjectLoaders, TurnSpansKey
 from graphql_schema.pagination import Edge, Page, PageInfo, edges_of
 from graphql_schema.scalars import Int64
+from graphql_schema.selection import selected_names
 from graphql_schema.types.enums import MessageView, Status
 from graphql_schema.types.feedback import Feedback, feedback_list
-from graphql_schema.types.message import Message, message_from_row
+from graphql_schema.types.message import Message
+from graphql_schema.types.message_columns import messages_of, usage_for
 from graphql_schema.types.node import Node
 from graphql_schema.types.span import Span
 from graphql_schema.types.usage import Cost, Usage, cost_with_basis, model_usages
@@ -39,7 +43,7 @@ class Turn(Node):
     conversation_id: str = strawberry.field(description='The conversation; "" for spans that carry no id.')
     conversation_id_source: str | None = strawberry.field(
         description='The attribute that the id was read from; "trace" where no span has one, and it is the trace\'s; '
-        '"link" where no span has one, and the trace was linked.'
+        '"link" where no span has one, and the trace was linked; null where conversationId is "".'
     )
     dialect: str | None = strawberry.field(
         description="The client family that its spans are written in, beyond the gen_ai and weave keys."
@@ -70,7 +74,8 @@ class Turn(Node):
             span_sum_by_model=model_usages(row["span_sum_by_model"]),
             trace_id=row["trace_id"],
             conversation_id=row["conversation_id"],
-            conversation_id_source=row["conversation_id_source"] or None,
+            # A hidden trace's turn is told from others by its source, though its conversation is none.
+            conversation_id_source=row["conversation_id_source"] if row["conversation_id"] else None,
             dialect=row["dialect"] or None,
             root_span_id=row["root_span_id"],
             root_span_name=row["root_span_name"],
@@ -92,9 +97,12 @@ class Turn(Node):
     def node_key(self) -> tuple[str, ...]:
         return project_id_of(self.project.entity, self.project.name), self.conversation_id, self.trace_id
 
-    @strawberry.field(description="What it cost, each LLM call counted once.")
+    @strawberry.field(
+        description="What it cost, each LLM call counted once, by the prices in effect when the turn started."
+    )
     async def cost(self, info: Info) -> Cost | None:
-        return await cost_with_basis(info.context.loaders(self.project), self.usage_by_model, self.usage_notes)
+        dated = [(self.started_at, self.usage_by_model)]
+        return await cost_with_basis(info.context.loaders(self.project), dated, self.usage_notes)
 
     @strawberry.field(
         description="Tokens summed over all spans, as Weave's routes do: double where an agent span repeats the "
@@ -104,23 +112,31 @@ class Turn(Node):
         return Usage.total(self.span_sum_by_model)
 
     @strawberry.field(
-        description="US dollars summed over all spans, as Weave's routes do: double where an agent span repeats the "
-        "numbers of its LLM calls. `cost` is the true count."
+        description="US dollars summed over all spans, as Weave's routes do: tokens by the prices of now, double where "
+        "an agent span repeats the numbers of its LLM calls. `cost` is the true count.",
+        metadata=in_batches(lambda: _span_sum_costs),
     )
     async def span_sum_cost_usd(self, info: Info) -> float | None:
-        table = await info.context.loaders(self.project).price_table({usage.model for usage in self.span_sum_by_model})
-        cost = cost_of(self.span_sum_by_model, table)
-        return None if cost is None else cost.total_usd
+        (found,) = await _span_sum_costs(info.context.loaders(self.project), [self], info)
+        return found
 
-    @strawberry.field(description="The timeline.")
+    @strawberry.field(description="The timeline.", metadata=in_batches(lambda: _messages))
     async def messages(
         self,
         info: Info,
         view: Annotated[MessageView, strawberry.argument(description="Which messages are shown.")] = MessageView.FULL,
+        include_model_tool_calls: Annotated[
+            bool,
+            strawberry.argument(
+                description="Whether the WEAVE view has the tool calls that only messages tell of, too, and executions "
+                "and calls of models as they followed from each other, whatever their clocks say. It is then made of "
+                "the spans as received, which takes longer. The FULL view has such calls anyway: no effect there."
+            ),
+        ] = False,
     ) -> list[Message]:
-        key = (self.conversation_id, self.trace_id)
-        rows = await info.context.loaders(self.project).messages.load(MessagesKey(key, view))
-        return [message_from_row(self.project, key, row) for row in rows]
+        loaders = info.context.loaders(self.project)
+        (found,) = await _messages(loaders, [self], info, view=view, include_model_tool_calls=include_model_tool_calls)
+        return found
 
     @strawberry.field(description="Its spans by start.")
     async def spans(
@@ -147,6 +163,32 @@ class Turn(Node):
 
         row = await info.context.loaders(self.project).conversation.load(self.conversation_id)
         return None if row is None else Conversation.from_row(self.project, row)
+
+
+async def _messages(
+    loaders: ProjectLoaders,
+    turns: Sequence[Turn],
+    info: Info,
+    *,
+    view: MessageView,
+    include_model_tool_calls: bool,
+) -> list[list[Message]]:
+    """The timelines of turns of one project."""
+    project = turns[0].project
+    keys = tuple((turn.conversation_id, turn.trace_id) for turn in turns)
+    is_made = include_model_tool_calls and view is MessageView.WEAVE
+    if is_made:
+        found = dict(zip(keys, await loaders.model_tool_calls.load_many(keys), strict=True))
+    else:
+        found = await loaders.messages.load(MessagesKey(keys, view, usage_for(selected_names(info))))
+    return [messages_of(project, key, found.get(key, []), with_model_tool_calls=is_made) for key in keys]
+
+
+async def _span_sum_costs(loaders: ProjectLoaders, turns: Sequence[Turn], _: Info) -> list[float | None]:
+    models = {usage.model for turn in turns for usage in turn.span_sum_by_model}
+    prices = await loaders.prices_of_now(models)
+    costs = [cost_of(turn.span_sum_by_model, prices) for turn in turns]
+    return [None if cost is None else cost.total_usd for cost in costs]
 
 
 @strawberry.type(description="A page of turns, oldest first.")

@@ -1,14 +1,16 @@
 """Tokens and money."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
+from datetime import datetime
 from enum import Enum
+from itertools import chain
 from typing import Any
 
 import strawberry
 
-from domain.pricing import FEMTO, CostRecord, TokenPrices, cost_of, total_usage
-from domain.records import ModelUsage, UsageNote
-from graphql_schema.loaders import ProjectLoaders, SourcedPrices
+from domain.pricing import FEMTO, CostRecord, DatedPrice, PricedUsage, dated_cost, priced_at, total_usage
+from domain.records import EPOCH, ModelUsage, UsageNote
+from graphql_schema.loaders import ProjectLoaders
 from graphql_schema.scalars import Int64
 
 
@@ -45,17 +47,22 @@ class PriceSource(Enum):
 class ModelPrice:
     model: str = strawberry.field(description="The model's name, as spans carry it.")
     source: PriceSource = strawberry.field(description="Whether the project set it, or it is what is published.")
+    effective_at: datetime | None = strawberry.field(
+        description="From when on it holds, until the next; null for from the beginning, and for a published price "
+        "that changes with the hour of the day."
+    )
     input_usd_per_token: float = strawberry.field(description="Uncached input.")
     output_usd_per_token: float = strawberry.field(description="Output.")
     cache_read_usd_per_token: float = strawberry.field(description="Input read from a cache.")
     cache_write_usd_per_token: float = strawberry.field(description="Input written to a cache.")
 
     @classmethod
-    def from_record(cls, model: str, prices: TokenPrices, *, is_own: bool) -> "ModelPrice":
-        per_token = [float(price / FEMTO) for price in prices]
+    def from_record(cls, model: str, price: DatedPrice) -> "ModelPrice":
+        per_token = [float(usd / FEMTO) for usd in price.prices]
         return cls(
             model=model,
-            source=PriceSource.PROJECT if is_own else PriceSource.PUBLISHED,
+            source=PriceSource.PROJECT if price.is_own else PriceSource.PUBLISHED,
+            effective_at=None if price.effective_at == EPOCH else price.effective_at,
             input_usd_per_token=per_token[0],
             output_usd_per_token=per_token[1],
             cache_read_usd_per_token=per_token[2],
@@ -79,36 +86,37 @@ class CostBasis:
         description="Counted calls with more cached tokens than input: assumed to report input without its cached part."
     )
     costs_given: Int64 = strawberry.field(description="Counted calls whose client itself said what they cost.")
-    prices: list[ModelPrice] = strawberry.field(description="The prices used, by model.")
+    prices: list[ModelPrice] = strawberry.field(
+        description="The prices used, by model, then by date: several of a model whose price changed between turns. "
+        "Published ones are those of the base tier."
+    )
     unpriced_models: list[str] = strawberry.field(
-        description='Models without a price: their tokens are not in the cost; "" stands for calls without a model.'
+        description="Models that had no price, at least in one of the turns: those tokens are not in the cost. "
+        '"" stands for calls without a model.'
     )
 
     @classmethod
-    def from_rows(
-        cls, notes: Iterable[tuple[str, int]], usages: Sequence[ModelUsage], table: Mapping[str, SourcedPrices]
-    ) -> "CostBasis":
+    def from_rows(cls, notes: Iterable[tuple[str, int]], usages: Sequence[PricedUsage]) -> "CostBasis":
         counts = {UsageNote(note): Int64(spans) for note, spans in notes}
         none = Int64(0)
-        priced = sorted({usage.model for usage in usages if usage.given_cost_nusd is None})
+        prices = {(usage.model, price.effective_at, price) for usage, price in usages if price is not None}
         return cls(
             counted_spans=counts.get(UsageNote.COUNTED, none),
             not_model_calls=counts.get(UsageNote.NOT_A_MODEL_CALL, none),
             repeated_responses=counts.get(UsageNote.REPEATED_RESPONSE, none),
             input_without_cache=counts.get(UsageNote.INPUT_WITHOUT_CACHE, none),
             costs_given=counts.get(UsageNote.COST_GIVEN, none),
-            prices=[
-                ModelPrice.from_record(model, table[model].prices, is_own=table[model].is_own)
-                for model in priced
-                if model in table
-            ],
-            unpriced_models=[model for model in priced if model not in table],
+            prices=[ModelPrice.from_record(model, price) for model, _, price in sorted(prices)],
+            unpriced_models=sorted(
+                {usage.model for usage, price in usages if price is None and usage.given_cost_nusd is None}
+            ),
         )
 
 
 @strawberry.type(
-    description="US dollars by the prices of now: the project's own price of the model, else the published one. Where "
-    "no model has a price there is no cost (null), never 0."
+    description="US dollars. What a client said that a call cost counts as it is. All else is priced by its tokens, by "
+    "the prices in effect at the start: the project's own price of the model, else the published one. Where there is "
+    "neither there is no cost (null), never 0."
 )
 class Cost:
     input_usd: float = strawberry.field(description="Uncached input.")
@@ -138,13 +146,38 @@ class Cost:
         )
 
 
+DatedUsage = tuple[datetime, Sequence[ModelUsage]]
+"""What was used, and the instant whose prices hold for it."""
+
+
+async def cost_at(loaders: ProjectLoaders, started_at: datetime, usages: Sequence[ModelUsage]) -> Cost | None:
+    """What a message or a span cost."""
+    (found,) = await costs_at(loaders, [(started_at, usages)])
+    return found
+
+
+async def costs_at(loaders: ProjectLoaders, dated: Sequence[DatedUsage]) -> "list[Cost | None]":
+    """The same for many, each by itself."""
+    histories = await loaders.price_histories(priced_models(chain.from_iterable(usages for _, usages in dated)))
+    return [Cost.from_record(dated_cost(list(priced_at(instant, usages, histories)))) for instant, usages in dated]
+
+
 async def cost_with_basis(
-    loaders: ProjectLoaders, usages: Sequence[ModelUsage], notes: Iterable[tuple[str, int]]
+    loaders: ProjectLoaders, dated: Sequence[DatedUsage], notes: Iterable[tuple[str, int]]
 ) -> Cost | None:
     """What a turn or a conversation cost, and why."""
-    table = await loaders.sourced_prices({usage.model for usage in usages})
-    cost = cost_of(usages, {model: found.prices for model, found in table.items()})
-    return Cost.from_record(cost, CostBasis.from_rows(notes, usages, table))
+    priced = await _priced(loaders, dated)
+    return Cost.from_record(dated_cost(priced), CostBasis.from_rows(notes, priced))
+
+
+async def _priced(loaders: ProjectLoaders, dated: Sequence[DatedUsage]) -> list[PricedUsage]:
+    histories = await loaders.price_histories(priced_models(chain.from_iterable(usages for _, usages in dated)))
+    return [priced for instant, usages in dated for priced in priced_at(instant, usages, histories)]
+
+
+def priced_models(usages: Iterable[ModelUsage]) -> set[str]:
+    """The models whose price matters."""
+    return {usage.model for usage in usages if usage.given_cost_nusd is None}
 
 
 def model_usages(stored: Sequence[Sequence[Any]]) -> list[ModelUsage]:
