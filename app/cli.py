@@ -145,7 +145,7 @@ async def _serve(settings: Settings, config: uvicorn.Config, load: Load | None) 
         if settings.workers > 1:
             await serve_by_workers(settings, database.url)
             return
-        config.app = create_app(settings, database)
+        config.app = create_app(settings, database, resume=True)
         server = uvicorn.Server(config)
         await server.serve()
         if not server.started:
@@ -168,7 +168,8 @@ async def tell_of_old_traces(database: Database) -> None:
 def reproject(project_id: str | None, every: bool, **options: object) -> None:
     """Read stored spans again by this version's rules, and rebuild turns, messages and conversations.
 
-    Only those of traces that an earlier version stored. When it is interrupted, run it again: it goes on.
+    Only those of traces that an earlier version stored, and those that a changed setting left behind. When it is
+    interrupted, run it again: it goes on.
     """
     settings = _settings(**options)
     with _clear_errors():

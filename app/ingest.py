@@ -4,18 +4,23 @@ The imperative shell around pure functions: decode (domain/otlp), understand (do
 assemble (domain/projection.py), store, commit. Nothing here answers anybody.
 """
 
-from collections.abc import Iterable, Sequence
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from hashlib import sha256
+from operator import itemgetter
 from typing import Any, NamedTuple, TypeVar
 
+from app.group_commit import GroupCommit
+from app.log_steps import Placement, place_steps, recorded_at
 from db import derive, feedback, locks, logs, projects, spans, traces
+from db.aside import aside
 from db.engine import Database, Row, Writer
 from db.logs import LogRow
-from db.spans import SpanKey
-from domain.dialects import EVALUATION, MESSAGE_EVENTS, evaluation_of, understand
+from domain.dialects import EVALUATION, MESSAGE_EVENTS, LogStep, evaluation_of, step_of, understand
 from domain.errors import InvalidProjectId
+from domain.log_turns import own_span_id, span_of_record
 from domain.names import parse_project_id
 from domain.otlp import BodyFormat, decode_logs, decode_stored_log, decode_stored_span, decode_traces
 from domain.records import EPOCH, RawLogRecord, RawSpan, SpanRecord
@@ -34,51 +39,81 @@ class Outcome:
     errors: list[str]
 
 
+_SPAN_BYTES = 2048
+"""Few spans have less with their messages: how many there may be in a body, before it is read."""
+
+
 class Read(NamedTuple):
     """A span off the wire, and as understood without its log records."""
 
     raw: RawSpan
     span: SpanRecord
 
-
-async def ingest_traces(database: Database, body: bytes, body_format: BodyFormat, project_id: str) -> Outcome:
-    """Store the spans of an export request, in the project that their resource names, else in `project_id`.
-
-    Returns after commit. Sending the same spans again, in any order and from any number of senders, changes nothing.
-    Raises UndecodableBody, DatabaseUnavailable.
-    """
-    decoded = decode_traces(body, body_format)
-    received, errors = _by_project(decoded.spans, project_id)
-    read = {project: [Read(raw, understand(raw)) for raw in raws] for project, raws in sorted(received.items())}
-
-    async def work(writer: Writer) -> None:
-        for (entity, name), project_spans in read.items():
-            project = await projects.ensure_project(writer, entity, name)
-            await store_spans(writer, project.project_id, project_spans)
-
-    if read:
-        await database.transact(work)
-    return Outcome(decoded.rejected + len(errors), decoded.errors + errors)
+    @property
+    def is_announcement(self) -> bool:
+        """Whether it only announces another span, as which it is understood."""
+        return self.raw.span_id != self.span.span_id
 
 
-async def ingest_logs(database: Database, body: bytes, body_format: BodyFormat, project_id: str) -> Outcome:
-    """Store the log records of an export request. Messages become those of their span, evaluations become feedback;
-    either may come before its span. Same guarantees as for spans.
-    """
-    decoded = decode_logs(body, body_format)
-    received, errors = _by_project(decoded.records, project_id)
+ReadByProject = dict[Project, list[Read]]
 
-    async def work(writer: Writer) -> None:
-        for (entity, name), records in sorted(received.items()):
-            # Alone in the project while an evaluation without a span looks for one: a span that is being stored would
-            # not be seen, and would not see the evaluation.
-            alone = any(_judged_response(record) for record in records)
-            project = await projects.ensure_project(writer, entity, name, alone=alone)
-            await store_logs(writer, project.project_id, records)
 
-    if received:
-        await database.transact(work)
-    return Outcome(decoded.rejected + len(errors), decoded.errors + errors)
+class Ingest:
+    """Takes export requests in. Small ones that come at the same time share transactions."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._groups: GroupCommit[ReadByProject] = GroupCommit(self._store_traces)
+
+    async def traces(self, body: bytes, body_format: BodyFormat, project_id: str) -> Outcome:
+        """Store the spans of an export request, in the project that their resource names, else in `project_id`.
+
+        Returns after commit. Sending the same spans again, in any order and from any number of senders, changes
+        nothing. Raises UndecodableBody, DatabaseUnavailable.
+        """
+
+        def read() -> tuple[ReadByProject, Outcome]:
+            decoded = decode_traces(body, body_format)
+            received, errors = _by_project(decoded.spans, project_id)
+            understood = {project: [Read(raw, understand(raw)) for raw in raws] for project, raws in received.items()}
+            return understood, Outcome(decoded.rejected + len(errors), decoded.errors + errors)
+
+        read_spans, outcome = await aside(len(body) // _SPAN_BYTES, read)
+        if read_spans:
+            await self._groups.add(read_spans, sum(map(len, read_spans.values())))
+        return outcome
+
+    async def _store_traces(self, requests: list[ReadByProject]) -> None:
+        merged: dict[Project, list[Read]] = {}
+        for request in requests:
+            for project, reads in request.items():
+                merged.setdefault(project, []).extend(reads)
+
+        async def work(writer: Writer) -> None:
+            for (entity, name), reads in sorted(merged.items(), key=itemgetter(0)):
+                project = await projects.ensure_project(writer, entity, name)
+                await store_spans(writer, project.project_id, reads)
+
+        await self._database.transact(work)
+
+    async def logs(self, body: bytes, body_format: BodyFormat, project_id: str) -> Outcome:
+        """Store the log records of an export request. Messages become those of their span, evaluations become feedback;
+        either may come before its span. Same guarantees as for spans.
+        """
+        decoded = await aside(len(body) // _SPAN_BYTES, lambda: decode_logs(body, body_format))
+        received, errors = _by_project(decoded.records, project_id)
+
+        async def work(writer: Writer) -> None:
+            for (entity, name), records in sorted(received.items()):
+                # Alone in the project while an evaluation without a span looks for one: a span that is being stored
+                # would not be seen, and would not see the evaluation.
+                alone = any(_judged_response(record) for record in records)
+                project = await projects.ensure_project(writer, entity, name, alone=alone)
+                await store_logs(writer, project.project_id, records)
+
+        if received:
+            await self._database.transact(work)
+        return Outcome(decoded.rejected + len(errors), decoded.errors + errors)
 
 
 def _by_project(received: Iterable[Received], project_id: str) -> tuple[dict[Project, list[Received]], list[str]]:
@@ -98,20 +133,43 @@ def _by_project(received: Iterable[Received], project_id: str) -> tuple[dict[Pro
 # Spans
 
 
-async def store_spans(writer: Writer, project_id: int, received: Iterable[Read], *, rewrite: bool = False) -> None:
-    """Store spans and bring the turns and conversations they belong to in line; of equal keys the last one counts.
+async def store_spans(
+    writer: Writer,
+    project_id: int,
+    received: Iterable[Read],
+    *,
+    rewrite: bool = False,
+    lost: frozenset[str] = frozenset(),
+    may_wait: bool = True,
+) -> None:
+    """Store spans and bring the turns and conversations they belong to in line; of equal keys the last one counts,
+    and what only announces a span where nothing else is known of it. `lost` are traces that have lost spans.
+
+    The turns of long traces `may_wait` until they are read or have grown by much (db/derive.py).
 
     Traces are locked, sorted, before anything is read: that is what makes concurrent requests right.
     """
-    by_key = {(read.span.trace_id, read.span.span_id): read for read in received}
-    trace_ids = sorted({trace_id for trace_id, _ in by_key})
+    announcements_first = sorted(received, key=lambda read: not read.is_announcement)
+    by_key = {(read.span.trace_id, read.span.span_id): read for read in announcements_first}
+    trace_ids = sorted({trace_id for trace_id, _ in by_key} | lost)
     locked = await locks.lock_traces(writer, project_id, trace_ids)
+    announced = [key for key, read in by_key.items() if read.is_announcement]
+    for key, stored in (await spans.spans_by_key(writer, project_id, announced)).items() if announced else ():
+        if stored.ended_at != EPOCH:
+            del by_key[key]
     messages = await logs.logs_by_trace(writer, project_id, trace_ids, MESSAGE_EVENTS)
     understood = [(_with_logs(by_key[key], messages.get(key)), by_key[key].raw.raw) for key in sorted(by_key)]
     changed = await spans.upsert_spans(writer, project_id, understood, rewrite=rewrite)
-    if not changed:
+    if not changed and not lost:
         return
-    changed_traces = [locked[trace_id] for trace_id in sorted({trace_id for trace_id, _ in changed})]
+    counts = Counter(trace_id for trace_id, _ in changed)
+    waiting = {
+        trace_id: count
+        for trace_id, count in counts.items()
+        if may_wait and trace_id not in lost and derive.may_wait(locked[trace_id], count)
+    }
+    await traces.add_waiting_spans(writer, project_id, waiting)
+    changed_traces = [locked[trace_id] for trace_id in sorted((counts.keys() | lost) - waiting.keys())]
     await derive.rebuild(writer, project_id, changed_traces, known=(span for span, _ in understood))
     await _judge_answers(writer, project_id, {span.response_id for span, _ in understood} - {""})
 
@@ -124,9 +182,14 @@ async def reproject_traces(database: Database, project_id: int, trace_ids: list[
     """Read the stored spans of these traces by today's rules and rebuild all that is derived from them."""
 
     async def work(writer: Writer) -> None:
+        await projects.hold_project(writer, project_id)
         await locks.lock_traces(writer, project_id, trace_ids)
         raws = await spans.raw_spans_by_trace(writer, project_id, trace_ids)
-        await store_spans(writer, project_id, map(_read_stored, raws), rewrite=True)
+        reads = [_read_stored(raw) for raw in raws]
+        renamed = sorted((read.raw.trace_id, read.raw.span_id) for read in reads if read.is_announcement)
+        if renamed:
+            await spans.delete_spans(writer, project_id, renamed)
+        await store_spans(writer, project_id, reads, rewrite=True, may_wait=False)
         await traces.set_projection_version(writer, project_id, trace_ids)
 
     await database.transact(work)
@@ -142,18 +205,18 @@ def _read_stored(raw: bytes) -> Read:
 
 
 async def store_logs(writer: Writer, project_id: int, received: Sequence[RawLogRecord]) -> None:
-    """Store log records; whatever new ones say of spans or answers that are here already is brought in line."""
+    """Store log records; whatever new ones say of spans or answers that are here already is brought in line, and those
+    that tell a conversation by themselves become spans.
+    """
     by_id = {sha256(record.raw).hexdigest()[:32]: record for record in received}
-    speaking = {
-        log_id: (record.trace_id, record.span_id)
-        for log_id, record in by_id.items()
-        if record.event_name in MESSAGE_EVENTS and record.trace_id and record.span_id
-    }
-    # Before the records are stored: a request with their spans either sees them, or is seen from here.
-    await locks.lock_traces(writer, project_id, sorted({trace_id for trace_id, _ in speaking.values()}))
-    rows = [_log_row(log_id, record, place) for place, (log_id, record) in enumerate(by_id.items())]
+    steps = {log_id: step for log_id, record in by_id.items() if (step := step_of(record))}
+    placement = await place_steps(writer, project_id, by_id, steps)
+    rows = [
+        _log_row(log_id, record, place, steps.get(log_id), placement)
+        for place, (log_id, record) in enumerate(by_id.items())
+    ]
     new = await logs.insert_log_records(writer, project_id, sorted(rows))
-    await _rewrite_spans(writer, project_id, sorted({speaking[log_id] for log_id in new & speaking.keys()}))
+    await _tell_spans(writer, project_id, {log_id: by_id[log_id] for log_id in sorted(new)}, placement)
     judged = [
         row
         for log_id in sorted(new)
@@ -163,11 +226,40 @@ async def store_logs(writer: Writer, project_id: int, received: Sequence[RawLogR
     await _judge_answers(writer, project_id, {_judged_response(by_id[log_id]) for log_id in new} - {""})
 
 
-async def _rewrite_spans(writer: Writer, project_id: int, keys: list[SpanKey]) -> None:
-    if keys:
-        raws = await spans.raw_spans_by_key(writer, project_id, keys)
-        if raws:
-            await store_spans(writer, project_id, [_read_stored(raws[key]) for key in sorted(raws)], rewrite=True)
+async def _tell_spans(writer: Writer, project_id: int, new: Mapping[str, RawLogRecord], placement: Placement) -> None:
+    """Make spans of new records that tell a conversation, move those that new prompts move, and write the spans again
+    whose messages new records carry.
+    """
+    speaking = {
+        (record.trace_id, record.span_id)
+        for record in new.values()
+        if record.event_name in MESSAGE_EVENTS and record.trace_id and record.span_id
+    }
+    raws = {log_id: record.raw for log_id, record in new.items() if log_id in placement.places}
+    moves = placement.moves
+    if moves:
+        raws |= await logs.raw_logs(writer, project_id, sorted(moves))
+    places = {log_id: moves[log_id].place if log_id in moves else placement.places[log_id] for log_id in raws}
+    left = {
+        (move.from_trace_id, own_span_id(log_id))
+        for log_id, move in moves.items()
+        if move.from_trace_id != move.place.trace_id
+    }
+    touched = {trace_id for trace_id, _ in speaking | left} | {place.trace_id for place in places.values()}
+    if not touched:
+        return
+    # All at once and before spans are read. A request with spans that these records speak for either sees them, or its
+    # spans are seen from here: it holds the lock until it is done.
+    await locks.lock_traces(writer, project_id, sorted(touched))
+    if left:
+        await spans.delete_spans(writer, project_id, sorted(left))
+        await logs.move_records(writer, project_id, {log_id: move.place.trace_id for log_id, move in moves.items()})
+    told = [span for log_id, raw in sorted(raws.items()) if (span := span_of_record(raw, places[log_id]))]
+    reads = [Read(span, understand(span)) for span in told]
+    if speaking:
+        stored = await spans.raw_spans_by_key(writer, project_id, sorted(speaking))
+        reads += [_read_stored(stored[key]) for key in sorted(stored)]
+    await store_spans(writer, project_id, reads, rewrite=True, lost=frozenset(trace_id for trace_id, _ in left))
 
 
 async def _judge_answers(writer: Writer, project_id: int, response_ids: set[str]) -> None:
@@ -193,14 +285,17 @@ def _judged_response(record: RawLogRecord) -> str:
     return evaluation_of(record).response_id
 
 
-def _log_row(log_id: str, record: RawLogRecord, place: int) -> LogRow:
+def _log_row(log_id: str, record: RawLogRecord, place: int, step: LogStep | None, placement: Placement) -> LogRow:
+    conversation_id = placement.timed.get(log_id, "")
     return LogRow(
         log_id=log_id,
         trace_id=record.trace_id,
         span_id=record.span_id,
-        event_name=record.event_name,
+        event_name=step.event if step else record.event_name,
         response_id=_judged_response(record),
-        recorded_at=EPOCH + timedelta(microseconds=record.time_unix_nano // 1000),
+        conversation_id=conversation_id,
+        derived_trace_id=placement.places[log_id].trace_id if conversation_id else "",
+        recorded_at=recorded_at(record, step),
         sequence=place,
         raw=record.raw,
     )

@@ -120,7 +120,7 @@ async def _work(settings: Settings, listener: socket.socket) -> None:
     try:
         # The parent has said where it listens; only what goes wrong is said again.
         config = server_config(settings, log_level="warning")
-        config.app = create_app(settings, database)
+        config.app = create_app(settings, database, resume=True)
         server = uvicorn.Server(config)
 
         def end() -> None:

@@ -16,6 +16,8 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import asyncpg
 import orjson
 import uvicorn
+from fastapi import FastAPI, Response
+from pydantic import BaseModel
 
 from tests.server_process import ended, until
 
@@ -26,6 +28,14 @@ Message = MutableMapping[str, Any]
 Body = dict[str, Any]
 Connection: TypeAlias = "PoolConnectionProxy[Any]"
 
+
+class HeaderReq(BaseModel):
+    """Whose header is wanted."""
+
+    project_id: str
+    conversation_id: str
+
+
 ROOT = Path(__file__).resolve().parents[1]
 
 MINIMAP = """
@@ -34,6 +44,11 @@ MINIMAP = """
         where project_id = $1 and conversation_id = u.id and conversation_id <> ''
         order by started_at desc, span_id desc limit 200
     ) s order by u.position, s.started_at, s.span_id"""
+
+# The same with other columns.
+WIDE_MINIMAP = MINIMAP.replace(
+    "duration_ms, ", "duration_ms, input_tokens, output_tokens, agent_name, response_model, name, "
+)
 
 # The way to less than that: PostgreSQL writes the JSON text itself, one value per conversation.
 MINIMAP_AS_TEXT = """
@@ -47,6 +62,10 @@ MINIMAP_AS_TEXT = """
             order by started_at desc, span_id desc limit 200
         ) s
     ), '') || '],"spans_feedback":[]}' from unnest($2::text[]) with ordinality u(id, position) order by u.position"""
+
+HEADER = """
+    select c.conversation_id, c.turn_count, c.usage_by_model
+    from conversation c where c.project_id = $1 and c.conversation_id = $2"""
 
 TURNS = """
     select trace_id, root_span_name, agent_name, agent_version, status, provider_name, duration_ms, span_sum_by_model,
@@ -68,17 +87,24 @@ _POOL: "list[asyncpg.Pool[Any]]" = []
 async def app(
     scope: Message, receive: Callable[[], Awaitable[Message]], send: Callable[[Message], Awaitable[None]]
 ) -> None:
-    """`/minimap`, `/minimap-as-text` and `/chat`: the bodies are those of the routes."""
+    """`/minimap`, `/minimap-wide`, `/minimap-as-text` and `/chat`, whose bodies are those of the routes, and `/header`."""
     assert scope["type"] == "http"
+    if scope["path"] == "/header":
+        await header_app(scope, receive, send)
+        return
     body = b""
     more = True
     while more:
         message = await receive()
         body += message.get("body", b"")
         more = message.get("more_body", False)
-    answer = await {"/minimap": _minimap, "/minimap-as-text": _minimap_as_text, "/chat": _chat}[scope["path"]](
-        orjson.loads(body)
-    )
+    routes = {
+        "/minimap": _minimap,
+        "/minimap-wide": _wide_minimap,
+        "/minimap-as-text": _minimap_as_text,
+        "/chat": _chat,
+    }
+    answer = await routes[scope["path"]](orjson.loads(body))
     headers = [(b"content-type", b"application/json"), (b"content-length", str(len(answer)).encode())]
     await send({"type": "http.response.start", "status": 200, "headers": headers})
     await send({"type": "http.response.body", "body": answer})
@@ -111,6 +137,29 @@ async def _minimap(body: Body) -> bytes:
     return orjson.dumps({"conversations": conversations})
 
 
+async def _wide_minimap(body: Body) -> bytes:
+    async with _POOL[0].acquire() as connection:
+        rows = await connection.fetch(WIDE_MINIMAP, await _project(connection, body), body["conversation_ids"])
+    found: dict[str, list[dict[str, Any]]] = {}
+    for operation, trace_id, span_id, status, ms, tokens_in, tokens_out, agent, model, name, started_at, id_ in rows:
+        found.setdefault(id_, []).append(
+            {
+                "kind": operation,
+                "traceId": trace_id,
+                "spanId": span_id,
+                "status": status,
+                "durationMs": ms,
+                "usage": {"inputTokens": tokens_in, "outputTokens": tokens_out},
+                "agentName": agent or None,
+                "model": model or None,
+                "name": name,
+                "startedAt": started_at,
+            }
+        )
+    conversations = [{"conversationId": id_, "spans": found.get(id_, [])} for id_ in body["conversation_ids"]]
+    return orjson.dumps({"conversationsByIds": conversations}, option=orjson.OPT_UTC_Z)
+
+
 async def _minimap_as_text(body: Body) -> bytes:
     async with _POOL[0].acquire() as connection:
         rows = await connection.fetch(MINIMAP_AS_TEXT, await _project(connection, body), body["conversation_ids"])
@@ -128,6 +177,25 @@ async def _chat(body: Body) -> bytes:
     for turn in turns:
         turn["messages"] = messages.get(turn["trace_id"], [])
     return orjson.dumps({"turns": turns})
+
+
+header_app = FastAPI()
+
+
+@header_app.post("/header")
+async def header(body: HeaderReq) -> Response:
+    """A conversation's header as a plain route: the statements that the graph needs for it, and no more."""
+    async with _POOL[0].acquire() as connection:
+        project_id = await _project(connection, {"project_id": body.project_id})
+    async with _POOL[0].acquire() as connection:
+        row = await connection.fetchrow(HEADER, project_id, body.conversation_id)
+    assert row
+    answer = {
+        "conversationId": row["conversation_id"],
+        "turnCount": row["turn_count"],
+        "usage": {"inputTokens": sum(usage[1] for usage in orjson.loads(row["usage_by_model"]))},
+    }
+    return Response(orjson.dumps({"conversation": answer}), media_type="application/json")
 
 
 def _start(dsn: str, log_file: Path) -> "subprocess.Popen[bytes]":

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from random import Random
 from typing import Final
 
-from app.ingest import ingest_traces
+from app.ingest import Ingest
 from benchmarks import generator
 from benchmarks.harness import Result, Scale, Work, interleaved, machine, server_of_its_own, show
 from db.engine import Database
@@ -103,7 +103,7 @@ async def measure(server: ServerProcess, scale: Scale) -> list[Result]:
     def ingesting(name: str, bodies: list[bytes]) -> Work:
         async def run(number: int) -> None:
             for body in bodies:
-                outcome = await ingest_traces(database, body, BodyFormat.PROTOBUF, f"dialects/{name}-{number}")
+                outcome = await Ingest(database).traces(body, BodyFormat.PROTOBUF, f"dialects/{name}-{number}")
                 assert not outcome.rejected
 
         return run

@@ -26,6 +26,31 @@ query($projectId: ID!, $ids: [ID!]!) {
   }
 }"""
 
+WIDE_QUERY = """
+query($projectId: ID!, $ids: [ID!]!) {
+  project(id: $projectId) {
+    conversationsByIds(ids: $ids) {
+      conversationId
+      spans(last: 200) {
+        kind: operationName
+        ...Where
+        status
+        durationMs
+        ... on Span { usage { inputTokens outputTokens } agentName model: responseModel }
+        name
+        startedAt
+      }
+    }
+  }
+}
+
+fragment Where on Span { traceId spanId }"""
+
+HEADER_QUERY = """
+query($projectId: ID!, $id: ID!) {
+  project(id: $projectId) { conversation(id: $id) { conversationId turnCount usage { inputTokens } } }
+}"""
+
 CHAT_QUERY = """
 query($projectId: ID!, $id: ID!) {
   project(id: $projectId) {
@@ -60,7 +85,8 @@ async def measure(server: ServerProcess, scale: Scale) -> list[Result]:
         results = []
         for count in scale.read_ids:
             results += await _minimaps(ours, theirs, traffic.conversation_ids[:count], scale.rounds)
-        return results + await _chat(ours, theirs, traffic.conversation_ids[0], scale.rounds)
+        results += await _chat(ours, theirs, traffic.conversation_ids[0], scale.rounds)
+        return [*results, await _header(ours, theirs, traffic.conversation_ids[0], scale.rounds)]
 
 
 def _asking(door: Door, path: str, body: dict[str, object]) -> Work:
@@ -80,6 +106,8 @@ async def _minimaps(ours: Door, theirs: Door, ids: list[str], rounds: int) -> li
     shown = [len(conversation["spans"]) for conversation in answer["conversations"]]
     assert all(shown)
     assert shown == [len(conversation["spans"]) for conversation in graph]
+    wide: dict[str, object] = {"query": WIDE_QUERY, "variables": {"projectId": PROJECT, "ids": ids}}
+    assert _data(ours.ask("/graphql", wide)) == orjson.loads(theirs.ask("/minimap-wide", body))
     seconds = await interleaved(
         rounds,
         {
@@ -87,6 +115,8 @@ async def _minimaps(ours: Door, theirs: Door, ids: list[str], rounds: int) -> li
             "baseline": _asking(theirs, "/minimap", body),
             "graph": _asking(ours, "/graphql", asked),
             "text": _asking(theirs, "/minimap-as-text", body),
+            "wide": _asking(ours, "/graphql", wide),
+            "wide baseline": _asking(theirs, "/minimap-wide", body),
         },
     )
     ms = {name: value * 1000 for name, value in seconds.items()}
@@ -96,6 +126,7 @@ async def _minimaps(ours: Door, theirs: Door, ids: list[str], rounds: int) -> li
         Result(f"{what}: route", ms["route"], ms["baseline"], "ms", rows),
         Result(f"{what}: graph", ms["graph"], ms["baseline"], "ms", rows),
         Result(f"{what}: route", ms["route"], ms["text"], "ms", "one statement that writes the JSON"),
+        Result(f"{what}: ten fields, in fragments", ms["wide"], ms["wide baseline"], "ms", rows),
     ]
 
 
@@ -130,6 +161,29 @@ async def _chat(ours: Door, theirs: Door, conversation_id: str, rounds: int) -> 
         Result(f"{what}: route", ms["route"], ms["baseline"], "ms", rows),
         Result(f"{what}: graph", ms["graph"], ms["baseline"], "ms", rows),
     ]
+
+
+async def _header(ours: Door, theirs: Door, conversation_id: str, rounds: int) -> Result:
+    """A small question, asked often: what the graph costs where there is next to nothing to do."""
+    times = 50
+    body: dict[str, object] = {"project_id": PROJECT, "conversation_id": conversation_id}
+    asked: dict[str, object] = {"query": HEADER_QUERY, "variables": {"projectId": PROJECT, "id": conversation_id}}
+    assert _data(ours.ask("/graphql", asked)) == orjson.loads(theirs.ask("/header", body))
+
+    def often(door: Door, path: str, asked: dict[str, object]) -> Work:
+        async def ask(_: int) -> None:
+            for _ in range(times):
+                door.ask(path, asked)
+
+        return ask
+
+    seconds = await interleaved(
+        rounds, {"graph": often(ours, "/graphql", asked), "baseline": often(theirs, "/header", body)}
+    )
+    ms = {name: value * 1000 / times for name, value in seconds.items()}
+    return Result(
+        "a conversation's header: graph", ms["graph"], ms["baseline"], "ms", "a FastAPI route, two statements"
+    )
 
 
 def _data(answer: bytes) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from typing import Any
 
 import asyncpg
 
-from app.ingest import ingest_traces
+from app.ingest import Ingest
 from benchmarks import generator
 from benchmarks.harness import Scale
 from db.engine import Database
@@ -48,11 +48,11 @@ async def measure(server: ServerProcess, scale: Scale) -> dict[str, float]:
     database = Database(server.dsn, on_query=statements.record)
     await database.open()
     for body in bodies:
-        await ingest_traces(database, body, BodyFormat.PROTOBUF, "bench/stages-warm")
+        await Ingest(database).traces(body, BodyFormat.PROTOBUF, "bench/stages-warm")
     statements.ms.clear()
     began = time.perf_counter()
     for body in bodies:
-        await ingest_traces(database, body, BodyFormat.PROTOBUF, "bench/stages")
+        await Ingest(database).traces(body, BodyFormat.PROTOBUF, "bench/stages")
     total_ms = (time.perf_counter() - began) * 1000
     await database.close()
 

@@ -44,7 +44,13 @@ def _list(columns: Iterable[str], table: object = "") -> str:
     return ", ".join(f"{table}.{column}" if table else column for column in columns)
 
 
-async def upsert_rows(writer: Writer, table: type[SQLModel], rows: list[dict[str, Any]]) -> None:
-    """Insert or overwrite rows by their primary key; unchanged rows are not written."""
+def rows_json(rows: Iterable[dict[str, Any]]) -> str:
+    """Rows as the one parameter of `upsert_statement`; "" for none."""
+    found = list(rows)
+    return orjson.dumps(found, default=tuple).decode() if found else ""
+
+
+async def upsert_rows(writer: Writer, table: type[SQLModel], rows: str) -> None:
+    """Insert or overwrite rows by their primary key, given by `rows_json`; unchanged rows are not written."""
     if rows:
-        await writer.execute(upsert_statement(table), orjson.dumps(rows, default=tuple).decode())
+        await writer.execute(upsert_statement(table), rows)

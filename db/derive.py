@@ -1,15 +1,50 @@
-"""Turns, messages and conversations brought in line with the spans and the link of their traces.
+"""Turns, messages and conversations brought in line with the spans and the link of their traces, and with what the
+project wants of traces without an id.
 
-One way for all who change either: ingest, reprojection, links.
+One way for all who change one of these: ingest, links, reprojection, a changed setting.
 """
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 
-from db import conversations, locks, spans, traces, turns
-from db.engine import Writer
+from db import conversations, locks, projects, spans, traces, turns
+from db.aside import aside
+from db.engine import Database, Row, Writer
 from db.locks import LockedTrace
 from domain.projection import PROJECTION_VERSION, turns_of_trace
-from domain.records import SpanRecord
+from domain.records import SpanRecord, TurnRecord
+
+LONG_TRACE_SPANS = 1000
+"""From so many spans on, a trace is not projected again for each request that adds to it."""
+
+_SETTLED_AT_ONCE = 50
+"""Traces per transaction."""
+
+
+def may_wait(trace: LockedTrace, changed_spans: int) -> bool:
+    """Whether a trace's turns may be left as they are for now, although so many of its spans have changed.
+
+    Until half as many spans wait as were projected. So a trace that grows span by span is projected at 1,000, 1,500,
+    2,250, ... spans, three times as many in all as it has at last, where each request would project all of them.
+    """
+    return (
+        trace.projected_spans >= LONG_TRACE_SPANS and 2 * (trace.waiting_spans + changed_spans) < trace.projected_spans
+    )
+
+
+async def settle(database: Database, project_id: int) -> None:
+    """Make the turns of the project's traces that wait for it. Whoever reads turns comes here first, if any do."""
+
+    async def work(writer: Writer) -> bool:
+        await projects.hold_project(writer, project_id)
+        waiting = await traces.list_unsettled_traces(writer, project_id, limit=_SETTLED_AT_ONCE)
+        if waiting:
+            locked = await locks.lock_traces(writer, project_id, waiting)
+            # Another reader may have been here first.
+            await rebuild(writer, project_id, [trace for trace in locked.values() if trace.waiting_spans])
+        return len(waiting) == _SETTLED_AT_ONCE
+
+    while await database.transact(work):
+        pass
 
 
 async def rebuild(
@@ -20,25 +55,50 @@ async def rebuild(
     `known` holds all spans of the traces that are new; those of the others are read back. Conversations are locked
     after all traces, both sorted: two requests never wait for each other.
     """
+    if not changed:
+        return
     by_id = {trace.trace_id: trace for trace in changed}
     new = {trace.trace_id for trace in changed if trace.is_new}
     stored = sorted(by_id.keys() - new)
-    by_trace = await spans.spans_by_trace(writer, project_id, stored) if stored else {}
-    for span in known:
-        if span.trace_id in new:
-            by_trace.setdefault(span.trace_id, []).append(span)
-    assembled = [
-        turn
-        for trace_id in sorted(by_trace)
-        for turn in turns_of_trace(trace_id, by_trace[trace_id], by_id[trace_id].linked_conversation_id)
-    ]
+    rows = await spans.rows_by_trace(writer, project_id, stored) if stored else []
+    added = [span for span in known if span.trace_id in new]
+    assembled, lengths = await aside(len(rows) + len(added), lambda: _assembled(by_id, rows, added))
     touched = await turns.replace_turns(writer, project_id, sorted(by_id), assembled)
     named = sorted(touched - {""})
     if named:
         await locks.lock_conversations(writer, project_id, named)
         await conversations.roll_up(writer, project_id, named)
+    await traces.set_lengths(
+        writer,
+        project_id,
+        {
+            trace_id: length
+            for trace_id, trace in by_id.items()
+            if (length := lengths.get(trace_id, 0)) != trace.projected_spans or trace.waiting_spans
+        },
+    )
     # A server that is older than one that runs beside it takes traces back to its own rules. The other way round a
     # trace stays old: only what changed was read by this version's rules, the rest of its spans was not.
     later = sorted(trace.trace_id for trace in changed if trace.projection_version > PROJECTION_VERSION)
     if later:
         await traces.set_projection_version(writer, project_id, later)
+
+
+def _assembled(
+    locked: Mapping[str, LockedTrace], rows: Iterable[Row], added: Iterable[SpanRecord]
+) -> tuple[list[TurnRecord], dict[str, int]]:
+    """All turns of the traces, and how many spans the long ones have."""
+    by_trace: dict[str, list[SpanRecord]] = {}
+    for row in rows:
+        by_trace.setdefault(row["trace_id"], []).append(spans.from_row(row))
+    for span in added:
+        by_trace.setdefault(span.trace_id, []).append(span)
+    assembled = [
+        turn
+        for trace_id, found in sorted(by_trace.items())
+        for turn in turns_of_trace(
+            trace_id, found, locked[trace_id].linked_conversation_id, locked[trace_id].untagged_traces
+        )
+    ]
+    lengths = {trace_id: len(found) for trace_id, found in by_trace.items() if len(found) >= LONG_TRACE_SPANS}
+    return assembled, lengths

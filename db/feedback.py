@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Literal
 
-from db.bulk import upsert_rows
+from db.bulk import rows_json, upsert_rows
 from db.engine import Reader, Row, Writer, by_key
 from db.models import Feedback
 
@@ -40,14 +40,14 @@ async def insert_feedback(writer: Writer, project_id: int, row: Row) -> Row:
 
 async def insert_evaluations(writer: Writer, project_id: int, rows: Sequence[Row]) -> None:
     """Store judgements that came as log records, once each: their ids are the records', their times too."""
-    await upsert_rows(writer, Feedback, [{**row, "project_id": project_id} for row in rows])
+    await upsert_rows(writer, Feedback, rows_json({**row, "project_id": project_id} for row in rows))
 
 
 async def feedback_by_target(
     reader: Reader, project_id: int, target: Target, ids: Sequence[str]
 ) -> dict[str, list[Row]]:
     """The newest feedback on each of the conversations, traces or spans, oldest first. Served by
-    ix_feedback_<target>.
+    ix_feedback_<target>; where a project has none of the kind, nothing is looked up.
     """
     rows = await reader.fetch(
         f"""
@@ -55,6 +55,7 @@ async def feedback_by_target(
             select {_COLUMNS} from feedback f where f.project_id = $1 and f.{target} = u.id and f.{target} <> ''
             order by f.created_at desc, f.feedback_id desc limit {MAX_PER_TARGET}
         ) f
+        where exists (select from feedback where project_id = $1 and {target} <> '')
         order by f.created_at, f.feedback_id""",  # noqa: S608 - our own column names
         project_id,
         ids,

@@ -1,11 +1,13 @@
 """Turns and their messages: replaced as a whole for the traces that changed, read in pages."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import fields
 from datetime import datetime
+from operator import itemgetter
 from typing import Any, NamedTuple
 
-from db.bulk import upsert_rows
+from db.aside import aside
+from db.bulk import rows_json, upsert_rows
 from db.engine import Reader, Row, Writer, by_key
 from db.models import Message, Turn
 from domain.records import MessageRecord, MessageView, TurnRecord
@@ -13,7 +15,9 @@ from domain.records import MessageRecord, MessageView, TurnRecord
 _TURN_COLUMNS = (*(field.name for field in fields(TurnRecord) if field.name != "messages"), "message_count")
 _MESSAGE_COLUMNS = tuple(field.name for field in fields(MessageRecord))
 _TURNS = ", ".join(f"t.{name}" for name in _TURN_COLUMNS)
-_MESSAGES = ", ".join(f"m.{name}" for name in ("position", *_MESSAGE_COLUMNS))
+MESSAGE_USAGE = ("usage_by_model", "usage_choices")
+"""The columns of a message that are JSON."""
+_MESSAGES = ", ".join(f"m.{name}" for name in ("position", *_MESSAGE_COLUMNS) if name not in MESSAGE_USAGE)
 
 TurnKey = tuple[str, str]
 """Conversation id and trace id."""
@@ -68,26 +72,23 @@ async def replace_turns(
             project_id,
             *map(list, zip(*gone, strict=True)),
         )
-    await upsert_rows(writer, Turn, [_turn_row(project_id, turn) for turn in turns])
-    await upsert_rows(
-        writer,
-        Message,
-        [_message_row(project_id, turn, position) for turn in turns for position in range(len(turn.messages))],
-    )
+    size = sum(len(turn.messages) for turn in turns)
+    await upsert_rows(writer, Turn, await aside(size, lambda: rows_json(_turn_rows(project_id, turns))))
+    await upsert_rows(writer, Message, await aside(size, lambda: rows_json(_message_rows(project_id, turns))))
     return {row["conversation_id"] for row in before} | {turn.conversation_id for turn in turns}
 
 
-def _turn_row(project_id: int, turn: TurnRecord) -> dict[str, Any]:
-    row = {name: getattr(turn, name) for name in _TURN_COLUMNS if name != "message_count"}
-    counts = {"message_count": turn.message_count, "message_rows": len(turn.messages)}
-    return {**row, **counts, "project_id": project_id}
+def _turn_rows(project_id: int, turns: Iterable[TurnRecord]) -> Iterator[dict[str, Any]]:
+    for turn in turns:
+        row = {name: getattr(turn, name) for name in _TURN_COLUMNS}
+        yield row | {"message_rows": len(turn.messages), "project_id": project_id}
 
 
-def _message_row(project_id: int, turn: TurnRecord, position: int) -> dict[str, Any]:
-    message = turn.messages[position]
-    row = {name: getattr(message, name) for name in _MESSAGE_COLUMNS}
-    key = {"conversation_id": turn.conversation_id, "trace_id": turn.trace_id, "position": position}
-    return {**row, **key, "project_id": project_id}
+def _message_rows(project_id: int, turns: Iterable[TurnRecord]) -> Iterator[dict[str, Any]]:
+    for turn in turns:
+        key = {"project_id": project_id, "conversation_id": turn.conversation_id, "trace_id": turn.trace_id}
+        for position, message in enumerate(turn.messages):
+            yield {**{name: getattr(message, name) for name in _MESSAGE_COLUMNS}, **key, "position": position}
 
 
 async def turns_by_conversation(
@@ -196,20 +197,41 @@ async def turns_by_key(reader: Reader, project_id: int, keys: Sequence[TurnKey])
     return {(row["conversation_id"], row["trace_id"]): row for row in rows}
 
 
+async def usage_by_conversation(
+    reader: Reader, project_id: int, conversation_ids: Sequence[str]
+) -> dict[str, list[Row]]:
+    """What all turns of the conversations used (`usage_by_model`), and when each started: for prices that changed in
+    between. Served by ix_turn_page.
+    """
+    rows = await reader.fetch(
+        """
+        select t.conversation_id, t.started_at, t.usage_by_model
+        from unnest($2::text[]) u(id) join turn t on t.project_id = $1 and t.conversation_id = u.id""",
+        project_id,
+        conversation_ids,
+    )
+    return by_key(rows, "conversation_id")
+
+
 async def messages_by_turn(
-    reader: Reader, project_id: int, keys: Sequence[TurnKey], *, view: MessageView
+    reader: Reader, project_id: int, keys: Sequence[TurnKey], *, view: MessageView, usage: Collection[str]
 ) -> dict[TurnKey, list[Row]]:
-    """One view of the turns, in order. Served by the primary key."""
+    """One view of the turns, in order. Of the columns in MESSAGE_USAGE, which cost more to read than all others, those
+    in `usage`; the others are null, and null on all that is no answer. Served by the primary key.
+    """
+    usages = ", ".join(
+        f"case when m.kind = 'assistant_message' then m.{name} end as {name}" if name in usage else f"null as {name}"
+        for name in MESSAGE_USAGE
+    )
     rows = await reader.fetch(
         f"""
         select u.conversation_id, u.trace_id, m.*
         from unnest($2::text[], $3::text[]) u(conversation_id, trace_id) cross join lateral (
-            select {_MESSAGES} from message m
+            select {_MESSAGES}, {usages} from message m
             where m.project_id = $1 and m.conversation_id = u.conversation_id and m.trace_id = u.trace_id
             and m.only_in in ('', $4)
             order by m.position
-        ) m
-        order by u.conversation_id, u.trace_id, m.position""",  # noqa: S608
+        ) m""",  # noqa: S608
         project_id,
         [conversation_id for conversation_id, _ in keys],
         [trace_id for _, trace_id in keys],
@@ -218,4 +240,7 @@ async def messages_by_turn(
     found: dict[TurnKey, list[Row]] = {}
     for row in rows:
         found.setdefault((row["conversation_id"], row["trace_id"]), []).append(row)
+    for messages in found.values():
+        # Sorted here, by a number: PostgreSQL would sort rows with long texts.
+        messages.sort(key=itemgetter("position"))
     return found

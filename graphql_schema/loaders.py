@@ -5,6 +5,7 @@ Keys that carry arguments (a page, a window) are grouped by them; siblings share
 
 from collections.abc import Awaitable, Callable, Hashable, Iterable, Sequence
 from datetime import UTC, datetime
+from itertools import chain
 from typing import Any, NamedTuple, TypeVar
 
 from strawberry.dataloader import DataLoader
@@ -16,8 +17,9 @@ from db.turns import TurnKey, TurnPosition
 from domain.dialects import MESSAGE_EVENTS, SpanDetails, details
 from domain.errors import UndecodableBody
 from domain.otlp import decode_stored_log, decode_stored_span
-from domain.pricing import TokenPrices, default_prices
+from domain.pricing import PriceHistory, TokenPrices, published_prices
 from domain.records import MessageView, SpanRecord
+from graphql_schema.model_tool_calls import model_tool_calls_by_turn
 from graphql_schema.pagination import Page, Position
 
 K = TypeVar("K", bound=Hashable)
@@ -28,14 +30,12 @@ MAX_SPANS = 1000
 """The most spans that one list holds."""
 
 
+TRACES = frozenset({"trace_id"})
+"""The column that markers need of the spans shown."""
+
+
 class DamagedSpan(Exception):
     """The bytes of a stored span cannot be read."""
-
-
-class SourcedPrices(NamedTuple):
-    prices: TokenPrices
-    is_own: bool
-    """Set by the project; else published."""
 
 
 class TurnsKey(NamedTuple):
@@ -44,8 +44,12 @@ class TurnsKey(NamedTuple):
 
 
 class MessagesKey(NamedTuple):
-    turn: TurnKey
+    """A list of turns, whose messages are read together."""
+
+    turns: tuple[TurnKey, ...]
     view: MessageView
+    usage: frozenset[str]
+    """Which of MESSAGE_USAGE are wanted."""
 
 
 class TurnPageKey(NamedTuple):
@@ -62,18 +66,26 @@ class SpanWindow(NamedTuple):
     last: int
 
 
-class SpansKey(NamedTuple):
-    conversation_id: str
-    with_untagged: bool
-    """It has turns whose spans carry no id."""
-    window: SpanWindow
-    narrow: bool
-
-
 class MarkersKey(NamedTuple):
-    conversation_id: str
-    with_untagged: bool
+    """A list of conversations, so that their markers are found together."""
+
+    conversation_ids: tuple[str, ...]
+    with_untagged: frozenset[str]
+    """Those that have turns whose spans carry no id."""
     window: SpanWindow
+
+
+class SpansKey(NamedTuple):
+    """The same of a list of conversations' spans, and which columns are wanted."""
+
+    conversation_ids: tuple[str, ...]
+    with_untagged: frozenset[str]
+    window: SpanWindow
+    columns: frozenset[str]
+
+
+SpanColumns = dict[str, dict[str, list[Any]]]
+"""By conversation, then by column; conversations without spans are left out."""
 
 
 class TurnSpansKey(NamedTuple):
@@ -105,18 +117,20 @@ class ProjectLoaders:
         self._project_id = project_id
         self.conversation = self._loader(conversations.conversations_by_id, None)
         self.turn = self._loader(turns.turns_by_key, None)
-        self.messages: DataLoader[MessagesKey, list[Any]] = DataLoader(self._load_messages)
+        self.messages: DataLoader[MessagesKey, dict[TurnKey, list[Any]]] = DataLoader(self._load_messages)
+        self.model_tool_calls = self._loader(model_tool_calls_by_turn, [])
         self.span = self._loader(spans.spans_by_key, None)
         self.details = self._loader(_details_by_key, None)
         self.turns: DataLoader[TurnsKey, list[Any]] = DataLoader(self._load_turns)
         self.turn_page: DataLoader[TurnPageKey, tuple[int, list[Any]]] = DataLoader(self._load_turn_pages)
-        self.spans: DataLoader[SpansKey, list[Any]] = DataLoader(self._load_spans)
+        self.spans: DataLoader[SpansKey, SpanColumns] = DataLoader(self._load_spans)
         self.turn_spans: DataLoader[TurnSpansKey, list[SpanRecord]] = DataLoader(self._load_turn_spans)
-        self.markers: DataLoader[MarkersKey, list[Any]] = DataLoader(self._load_markers)
+        self.markers: DataLoader[MarkersKey, dict[str, list[Any]]] = DataLoader(self._load_markers)
         self.conversation_feedback = self._loader(_feedback_on("conversation_id"), [])
         self.trace_feedback = self._loader(_feedback_on("trace_id"), [])
         self.span_feedback = self._loader(_feedback_on("span_id"), [])
-        self.prices: DataLoader[str, SourcedPrices | None] = DataLoader(self._load_prices)
+        self.turn_usage = self._loader(turns.usage_by_conversation, [])
+        self.price_history: DataLoader[str, PriceHistory] = DataLoader(self._load_price_histories)
 
     def _loader(
         self, question: Callable[[Reader, int, Sequence[K]], Awaitable[dict[K, V]]], missing: object
@@ -129,6 +143,14 @@ class ProjectLoaders:
             return [found.get(key, missing) for key in keys]
 
         return DataLoader(load)
+
+    async def conversations(self, ids: Sequence[str]) -> list[Any]:
+        """The rows of many at once, None where there is none; the loader has them then."""
+        async with self._database.read() as reader:
+            found = await conversations.conversations_by_id(reader, self._project_id, list(dict.fromkeys(ids)))
+        rows = [found.get(id_) for id_ in ids]
+        self.conversation.prime_many(dict(zip(ids, rows, strict=True)))
+        return rows
 
     async def _load_turns(self, keys: list[TurnsKey]) -> list[list[Any]]:
         found: dict[TurnsKey, list[Any]] = {}
@@ -146,12 +168,13 @@ class ProjectLoaders:
             found |= {key: rows.get(key.conversation_id, []) for key in group}
         return [found[key] for key in keys]
 
-    async def _load_messages(self, keys: list[MessagesKey]) -> list[list[Any]]:
-        found: dict[MessagesKey, list[Any]] = {}
-        for view, group in _groups(keys, lambda key: key.view).items():
+    async def _load_messages(self, keys: list[MessagesKey]) -> list[dict[TurnKey, list[Any]]]:
+        found: dict[MessagesKey, dict[TurnKey, list[Any]]] = {}
+        for (view, usage), group in _groups(keys, lambda key: key[1:]).items():
+            wanted = list(dict.fromkeys(chain.from_iterable(key.turns for key in group)))
             async with self._database.read() as reader:
-                rows = await turns.messages_by_turn(reader, self._project_id, [key.turn for key in group], view=view)
-            found |= {key: rows.get(key.turn, []) for key in group}
+                rows = await turns.messages_by_turn(reader, self._project_id, wanted, view=view, usage=usage)
+            found |= dict.fromkeys(group, rows)
         return [found[key] for key in keys]
 
     async def _load_turn_pages(self, keys: list[TurnPageKey]) -> list[tuple[int, list[Any]]]:
@@ -164,21 +187,22 @@ class ProjectLoaders:
             found |= {key: pages[key.conversation_id] for key in group}
         return [found[key] for key in keys]
 
-    async def _load_spans(self, keys: list[SpansKey]) -> list[list[Any]]:
-        found: dict[SpansKey, list[Any]] = {}
-        for (window, narrow), group in _groups(keys, lambda key: (key.window, key.narrow)).items():
+    async def _load_spans(self, keys: list[SpansKey]) -> list[SpanColumns]:
+        """One statement for all that have a window in common."""
+        found: dict[SpansKey, SpanColumns] = {}
+        for window, group in _groups(keys, lambda key: key.window).items():
             async with self._database.read() as reader:
-                rows = await spans.spans_by_conversation(
+                columns = await spans.spans_by_conversation(
                     reader,
                     self._project_id,
-                    [key.conversation_id for key in group],
+                    list(dict.fromkeys(chain.from_iterable(key.conversation_ids for key in group))),
+                    frozenset().union(*(key.columns for key in group)),
                     started_after=window.started_after,
                     started_before=window.started_before,
                     last=window.last,
-                    narrow=narrow,
-                    with_untagged=[key.conversation_id for key in group if key.with_untagged],
+                    with_untagged=frozenset().union(*(key.with_untagged for key in group)),
                 )
-            found |= {key: rows.get(key.conversation_id, []) for key in group}
+            found |= dict.fromkeys(group, columns)
         return [found[key] for key in keys]
 
     async def _load_turn_spans(self, keys: list[TurnSpansKey]) -> list[list[SpanRecord]]:
@@ -189,48 +213,54 @@ class ProjectLoaders:
             found |= {key: rows.get(key[:2], []) for key in group}
         return [found[key] for key in keys]
 
-    async def _load_markers(self, keys: list[MarkersKey]) -> list[list[Any]]:
+    async def _load_markers(self, keys: list[MarkersKey]) -> list[dict[str, list[Any]]]:
         """Feedback on the conversations, then on the turns whose spans are shown.
 
         Weave: a trace shared by several requested conversations marks one of them; here the first in request order.
         """
-        shown = await self.spans.load_many([SpansKey(*key, narrow=True) for key in keys])
-        owners: dict[str, MarkersKey] = {}
-        for key, rows in zip(keys, shown, strict=True):
-            for row in rows:
-                owners.setdefault(row["trace_id"], key)
-        own = await self.conversation_feedback.load_many([key.conversation_id for key in keys])
-        found = {key: list(rows) for key, rows in zip(keys, own, strict=True)}
-        on_turns = await self.trace_feedback.load_many(list(owners))
-        late: dict[MarkersKey, list[Any]] = {}
-        for key, rows in zip(owners.values(), on_turns, strict=True):
-            late.setdefault(key, []).extend(rows)
-        for key, rows in late.items():
-            found[key] += sorted(rows, key=lambda row: (row["created_at"], row["feedback_id"]))
-        return [found[key] for key in keys]
+        shown = await self.spans.load_many([SpansKey(*key, TRACES) for key in keys])
+        ids = list(dict.fromkeys(chain.from_iterable(key.conversation_ids for key in keys)))
+        owners: dict[str, tuple[str, SpanWindow]] = {}
+        for key, columns in zip(keys, shown, strict=True):
+            for conversation_id in key.conversation_ids:
+                owner = conversation_id, key.window
+                for trace_id in dict.fromkeys(columns.get(conversation_id, {}).get("trace_id", ())):
+                    owners.setdefault(trace_id, owner)
+        async with self._database.read() as reader:
+            own = await feedback.feedback_by_target(reader, self._project_id, "conversation_id", ids)
+            on_turns = await feedback.feedback_by_target(reader, self._project_id, "trace_id", list(owners))
+        late: dict[tuple[str, SpanWindow], list[Any]] = {}
+        for trace_id, rows in on_turns.items():
+            late.setdefault(owners[trace_id], []).extend(rows)
+        return [
+            {
+                conversation_id: [
+                    *own.get(conversation_id, ()),
+                    *sorted(
+                        late.get((conversation_id, key.window), ()),
+                        key=lambda row: (row["created_at"], row["feedback_id"]),
+                    ),
+                ]
+                for conversation_id in key.conversation_ids
+            }
+            for key in keys
+        ]
 
-    async def _load_prices(self, models: list[str]) -> list[SourcedPrices | None]:
+    async def _load_price_histories(self, models: list[str]) -> list[PriceHistory]:
         async with self._database.read() as reader:
             own = await prices.own_prices_by_model(reader, self._project_id, models)
-        today = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
-        found: list[SourcedPrices | None] = []
-        for model in models:
-            if model in own:
-                found.append(SourcedPrices(own[model], is_own=True))
-            else:
-                published = default_prices(model, today)
-                found.append(None if published is None else SourcedPrices(published, is_own=False))
-        return found
+        return [PriceHistory(own.get(model, ()), published_prices(model)) for model in models]
 
-    async def sourced_prices(self, models: set[str]) -> dict[str, SourcedPrices]:
-        """The prices of those of the models that have one: the project's own, else the published ones."""
+    async def price_histories(self, models: set[str]) -> dict[str, PriceHistory]:
+        """What each model costs when; "" is none."""
         named = sorted(models - {""})
-        found = await self.prices.load_many(named)
-        return {model: price for model, price in zip(named, found, strict=True) if price is not None}
+        return dict(zip(named, await self.price_history.load_many(named), strict=True))
 
-    async def price_table(self, models: set[str]) -> dict[str, TokenPrices]:
-        """The same, without where they come from."""
-        return {model: found.prices for model, found in (await self.sourced_prices(models)).items()}
+    async def prices_of_now(self, models: set[str]) -> dict[str, TokenPrices]:
+        """Weave: what all spans are priced by, whatever their date."""
+        now = datetime.now(UTC)
+        newest = {model: history.newest(now) for model, history in (await self.price_histories(models)).items()}
+        return {model: price.prices for model, price in newest.items() if price is not None}
 
 
 async def _details_by_key(

@@ -4,7 +4,7 @@ from typing import Annotated
 
 import strawberry
 
-from db import projects
+from db import derive, projects
 from db.projects import ProjectRecord
 from domain.dialects import conversation_id_as_stored, hex_id_as_stored
 from domain.errors import InvalidProjectId
@@ -21,10 +21,17 @@ MAX_PROJECTS = 1000
 
 
 async def find_project(info: Info, project_id: str) -> ProjectRecord | None:
-    """The project of that id; raises InvalidProjectId."""
+    """The project of that id, ready to be read; raises InvalidProjectId."""
     entity, name = parse_project_id(project_id)
     async with info.context.database.read() as reader:
-        return await projects.find_project(reader, entity, name)
+        found = await projects.find_project(reader, entity, name)
+    return None if found is None else await _settled(info, found)
+
+
+async def _settled(info: Info, project: ProjectRecord) -> ProjectRecord:
+    if project.has_unsettled_traces:
+        await derive.settle(info.context.database, project.project_id)
+    return project
 
 
 @strawberry.type(description="Where reading starts.")
@@ -39,7 +46,8 @@ class Query:
     @strawberry.field(description=f"All projects by entity and name, {MAX_PROJECTS:,} at most.")
     async def projects(self, info: Info) -> list[Project]:
         async with info.context.database.read() as reader:
-            return [Project.from_record(record) for record in await projects.list_projects(reader, limit=MAX_PROJECTS)]
+            found = await projects.list_projects(reader, limit=MAX_PROJECTS)
+        return [Project.from_record(await _settled(info, record)) for record in found]
 
     @strawberry.field(description="Any object by its global id; null if there is none.")
     async def node(

@@ -1,7 +1,9 @@
 """The scalars beyond GraphQL's own: 64-bit integers, instants, JSON."""
 
+from collections.abc import Callable
 from datetime import UTC, datetime
-from typing import NewType
+from operator import attrgetter
+from typing import Any, NewType
 
 from graphql import GraphQLError, IntValueNode, ValueNode
 from strawberry.types.scalar import ScalarDefinition
@@ -9,12 +11,19 @@ from strawberry.types.scalar import ScalarDefinition
 Int64 = NewType("Int64", int)
 
 _LIMIT = 2**63
+_ZONE = attrgetter("tzinfo")
 
 
 def _int64(value: object) -> int:
     if isinstance(value, bool) or not isinstance(value, int) or not -_LIMIT <= value < _LIMIT:
         raise GraphQLError(f"Int64 is a whole number of at most 64 bits, got {value!r}.")
     return value
+
+
+def _int64s(values: list[Any], kinds: set[type]) -> list[Any] | None:
+    if kinds <= {int} and (not values or (min(values) >= -_LIMIT and max(values) < _LIMIT)):
+        return values
+    return None
 
 
 def _int64_literal(node: ValueNode, _variables: object = None) -> int:
@@ -25,6 +34,17 @@ def _int64_literal(node: ValueNode, _variables: object = None) -> int:
 
 def _instant_text(value: datetime) -> str:
     return value.astimezone(UTC).isoformat().replace("+00:00", "Z")
+
+
+def _instants(values: list[Any], kinds: set[type]) -> list[Any] | None:
+    """As they are, if they are in UTC."""
+    return values if kinds <= {datetime} and set(map(_ZONE, values)) <= {UTC} else None
+
+
+def _instant_texts(values: list[Any], kinds: set[type]) -> list[Any] | None:
+    if _instants(values, kinds) is None:
+        return None
+    return [value.isoformat()[: -len("+00:00")] + "Z" for value in values]
 
 
 def _instant(value: object) -> datetime:
@@ -71,3 +91,11 @@ SCALARS: dict[object, ScalarDefinition] = {
         origin=datetime,
     ),
 }
+
+SerializeAll = Callable[[list[Any], "set[type]"], list[Any] | None]
+
+SERIALIZE_ALL: dict[object, SerializeAll] = {_int64: _int64s, _instant_text: _instant_texts}
+"""By how a scalar serialises one value: how it serialises many, given their types; None where it must be one by one."""
+
+WRITE_ALL: dict[object, SerializeAll] = {**SERIALIZE_ALL, _instant_text: _instants}
+"""The same for values that orjson writes, with OPT_UTC_Z."""

@@ -3,16 +3,15 @@
 from functools import cache
 
 import strawberry
-from strawberry.extensions import ParserCache, ValidationCache
 from strawberry.schema.config import StrawberryConfig
 
+from graphql_schema.documents import CachedDocuments
 from graphql_schema.errors import PublicErrors
+from graphql_schema.execution import ColumnExecutor
 from graphql_schema.mutations import Mutation
 from graphql_schema.queries import Query
 from graphql_schema.scalars import SCALARS
 from graphql_schema.types.message import KINDS
-
-_CACHED_DOCUMENTS = 256
 
 
 class Schema(strawberry.Schema):
@@ -23,16 +22,16 @@ class Schema(strawberry.Schema):
 
 
 @cache
-def build_schema() -> Schema:
-    """The one schema of the process: building takes 0.1 s, and its parse and validation caches should be shared."""
+def build_schema(*, by_column: bool = True) -> Schema:
+    """The one schema of the process: building takes 0.1 s, and its parse and validation caches should be shared.
+
+    Not `by_column`, graphql-core alone completes lists: for tests, which compare the two.
+    """
     return Schema(
         query=Query,
         mutation=Mutation,
         types=[kind for kind, _ in KINDS.values()],
-        extensions=[
-            PublicErrors,
-            lambda: ParserCache(maxsize=_CACHED_DOCUMENTS),
-            lambda: ValidationCache(maxsize=_CACHED_DOCUMENTS),
-        ],
+        extensions=[PublicErrors, CachedDocuments],
         config=StrawberryConfig(scalar_map=SCALARS),
+        execution_context_class=ColumnExecutor if by_column else None,
     )

@@ -8,11 +8,13 @@ from domain.records import SpanRecord
 from tests.raw_spans import raw_span
 
 LANGCHAIN = "openinference.instrumentation.langchain"
+LLAMA_INDEX = "openinference.instrumentation.llama_index"
 OPENAI_AGENTS = "openinference.instrumentation.openai_agents"
 KIND = "openinference.span.kind"
 INPUT, OUTPUT = "llm.input_messages", "llm.output_messages"
 
 TOOL_MESSAGE = {"type": "tool", "data": {"content": "21 degrees", "type": "tool", "tool_call_id": "call_1"}}
+LLAMA_INDEX_OUTPUT = {"blocks": [{"text": "21"}, {"text": "degrees"}], "tool_name": "t", "raw_output": 21}
 ORDER = {"order_id": "1042", "note": "d'été", "gift": True, "by": None, "weights": [1, 2.5]}
 
 

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from domain.records import ModelUsage
+from domain.records import ModelUsage, UsageNote
 from tests.spans import TraceOfSpans
 
 
@@ -51,3 +51,63 @@ def test_of_two_reports_of_one_call_the_better_one_counts(trace: TraceOfSpans, b
     trace.chat(request_model="worse", **same)
     trace.chat(request_model="better", **same | better)
     assert [usage.model for usage in trace.turn().usage_by_model] == ["better"]
+
+
+OUTER: dict[str, Any] = {"request_model": "outer", "input_tokens": 12, "output_tokens": 3}
+INNER: dict[str, Any] = {"request_model": "inner", "input_tokens": 12, "output_tokens": 3, "response_id": "r"}
+
+
+def models(trace: TraceOfSpans) -> list[str]:
+    return [usage.model for usage in trace.turn().usage_by_model]
+
+
+def test_a_call_around_the_same_call_counts_once(trace: TraceOfSpans) -> None:
+    outer = trace.chat("", trace.agent("bot"), **OUTER)
+    between = trace.chat("", trace.span(parent=outer), **INNER | {"request_model": "between"})
+    trace.chat("", between, **INNER | {"cache_read_tokens": 2})
+    assert models(trace) == ["inner"]
+    assert trace.turn().usage_notes == ((UsageNote.COUNTED, 1), (UsageNote.REPEATED_RESPONSE, 2))
+
+
+def test_of_a_call_and_the_same_call_inside_the_one_that_tells_more_counts(trace: TraceOfSpans) -> None:
+    outer = trace.chat(**OUTER | {"cache_read_tokens": 2})
+    between = trace.chat("", outer, **OUTER | {"request_model": "between"})
+    trace.chat("", between, **INNER | {"reasoning_tokens": 1})
+    assert models(trace) == ["outer"]
+
+
+def test_a_call_may_stand_around_several(trace: TraceOfSpans) -> None:
+    outer = trace.chat(**OUTER)
+    trace.chat("", outer, **INNER | {"input_tokens": 5, "output_tokens": 1})
+    trace.chat("", outer, **INNER | {"input_tokens": 7, "output_tokens": 2, "response_id": "r2"})
+    assert trace.turn().usage_by_model == (ModelUsage("inner", 12, 3, 0, 0, 0),)
+
+
+@pytest.mark.parametrize(
+    ("outer", "inner"),
+    [
+        ({}, {"input_tokens": 13}),
+        ({"response_id": "another"}, {}),
+        ({"input_tokens": 0, "output_tokens": 0}, {"input_tokens": 0, "output_tokens": 0}),
+    ],
+    ids=["other tokens", "another answer", "no tokens"],
+)
+def test_a_call_inside_another_counts_too_where_it_is_not_the_same(
+    trace: TraceOfSpans, outer: dict[str, Any], inner: dict[str, Any]
+) -> None:
+    trace.chat("", trace.chat(**OUTER | outer), **INNER | inner)
+    assert trace.turn().usage_notes[0] == (UsageNote.COUNTED, 2)
+
+
+def test_what_an_agent_calls_inside_a_call_is_its_own(trace: TraceOfSpans) -> None:
+    trace.chat("", trace.agent("refunds", trace.chat(**OUTER)), **INNER)
+    trace.chat("", trace.tool("ask", trace.chat(**OUTER)), **INNER | {"response_id": "r2"})
+    assert trace.turn().usage_notes == ((UsageNote.COUNTED, 4),)
+
+
+def test_calls_in_a_circle_and_below_count_each(trace: TraceOfSpans) -> None:
+    trace.chat("", "2".zfill(16), **OUTER)
+    inner = trace.chat("", "1".zfill(16), **OUTER)
+    trace.chat("", inner, **OUTER)
+    trace.spans.reverse()
+    assert trace.turn().usage_notes == ((UsageNote.COUNTED, 3),)

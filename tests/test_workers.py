@@ -101,7 +101,7 @@ async def test_workers_end_with_a_parent_that_is_killed(data_dir: Path) -> None:
         workers = workers_of(server)
         server.process.kill()
         await ended(server.process)
-        await until(lambda: not any(map(is_alive, workers)))
+        await until(lambda: not any(map(is_alive, workers)) and not server.postgres_pid)
 
 
 async def test_a_port_that_is_taken_is_said_before_anything_starts(data_dir: Path) -> None:

@@ -13,7 +13,7 @@ from typing import TypedDict
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
-from app.ingest import ingest_traces
+from app.ingest import Ingest
 from db import feedback, projects, turns
 from db.engine import Database, Writer
 from domain.names import parse_project_id
@@ -61,7 +61,7 @@ async def load_demo(database: Database) -> None:
         requests = requests_of(recording)
         move_to(requests, now - timedelta(minutes=recording["minutes_ago"]))
         for request in requests:
-            await ingest_traces(database, request.SerializeToString(), BodyFormat.PROTOBUF, PROJECT_ID)
+            await Ingest(database).traces(request.SerializeToString(), BodyFormat.PROTOBUF, PROJECT_ID)
     await database.transact(_add_feedback)
 
 

@@ -13,8 +13,9 @@ from strawberry.http.exceptions import WebSocketDisconnected
 
 from app.demo import PROJECT_ID
 from app.routes.pages import graphiql_page
-from app.state import database_of
+from app.state import database_of, placing_of
 from graphql_schema.context import Context
+from graphql_schema.execution import Everything
 from graphql_schema.schema import build_schema
 
 PATH = "/graphql"
@@ -43,7 +44,7 @@ class _Router(GraphQLRouter[Context, None]):
 
 
 async def _context(connection: HTTPConnection) -> Context:
-    return Context(database_of(connection))
+    return Context(database_of(connection), splices=Everything(), on_settings_changed=placing_of(connection).start)
 
 
 def graphql_router() -> GraphQLRouter[Context, None]:

@@ -5,9 +5,8 @@ from collections.abc import Awaitable, Callable
 from fastapi import APIRouter, Request, Response
 
 from app.http_errors import headers_of, status_of
-from app.ingest import Outcome, ingest_logs, ingest_traces
-from app.state import database_of, settings_of
-from db.engine import Database
+from app.ingest import Outcome
+from app.state import ingest_of, settings_of
 from domain.errors import BodyTooLarge, TurngraphError, UnsupportedMediaType
 from domain.names import parse_project_id
 from domain.otlp import BodyFormat, decompress, error_response, joined_errors, logs_response, trace_response
@@ -16,7 +15,7 @@ router = APIRouter(tags=["OTLP"])
 
 MEDIA_TYPES = {"application/x-protobuf": BodyFormat.PROTOBUF, "application/json": BodyFormat.JSON}
 
-Ingest = Callable[[Database, bytes, BodyFormat, str], Awaitable[Outcome]]
+Ingest = Callable[[bytes, BodyFormat, str], Awaitable[Outcome]]
 Answer = Callable[[BodyFormat, int, str], bytes]
 
 _BODY = {
@@ -33,7 +32,7 @@ async def export_traces(request: Request) -> Response:
     """An OTLP ExportTraceServiceRequest. The project is the resource attributes `wandb.entity` and `wandb.project`,
     else the header `project_id: entity/project`, else the server's default project.
     """
-    return await _export(request, ingest_traces, trace_response)
+    return await _export(request, ingest_of(request).traces, trace_response)
 
 
 @router.post("/v1/logs", summary="Send log records", openapi_extra=_BODY)
@@ -41,7 +40,7 @@ async def export_logs(request: Request) -> Response:
     """An OTLP ExportLogsServiceRequest. Messages become those of their span, evaluations become feedback; every record
     is kept as received. Projects are found as for spans.
     """
-    return await _export(request, ingest_logs, logs_response)
+    return await _export(request, ingest_of(request).logs, logs_response)
 
 
 @router.post("/v1/metrics", summary="Send metrics", openapi_extra=_BODY)
@@ -64,7 +63,7 @@ async def _export(request: Request, ingest: Ingest, answer: Answer) -> Response:
         parse_project_id(project_id)
         packed = await _read(request, limit)
         body = decompress(packed, request.headers.get("content-encoding", ""), max_bytes=limit)
-        outcome = await ingest(database_of(request), body, body_format, project_id)
+        outcome = await ingest(body, body_format, project_id)
     except TurngraphError as error:
         # OTLP: errors are a Status message in the format of the request.
         content = error_response(body_format or BodyFormat.JSON, str(error))
