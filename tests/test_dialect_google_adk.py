@@ -200,7 +200,10 @@ def test_what_is_sent_to_a_live_agent_is_its_input() -> None:
     assert [said.text for said in read(raw).content.new_input] == ["Hi"]
 
 
-KEYS = [f"gcp.vertex.agent.{key}" for key in ("tool_call_args", "tool_response", "llm_request", "data", "event_id")]
+KEYS = [
+    *(f"gcp.vertex.agent.{key}" for key in ("tool_call_args", "tool_response", "llm_request", "data", "event_id")),
+    *(f"gen_ai.{key}" for key in ("tool.call.id", "operation.name", "input.messages", "output.messages")),
+]
 
 
 @given(

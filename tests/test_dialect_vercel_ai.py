@@ -295,6 +295,16 @@ def test_nothing_raises(operation: str, attributes: dict[str, Any]) -> None:
 SCOPE_OF_7 = "gen_ai"
 
 
+@given(
+    st.sampled_from(["chat", "execute_tool", ""]),
+    st.dictionaries(st.sampled_from([*KEYS, "gen_ai.operation.name", "gen_ai.tool.call.result"]), ODD_VALUES),
+)
+def test_nothing_raises_in_version_7(operation: str, attributes: dict[str, Any]) -> None:
+    raw = raw_span({"gen_ai.operation.name": operation} | attributes, scope_name=SCOPE_OF_7)
+    read(raw)
+    details(raw, dialects=[DIALECT])
+
+
 def test_version_7_counts_reasoning_beside_the_conventions_keys() -> None:
     used = {"gen_ai.usage.output_tokens": 9, "ai.usage.outputTokenDetails.reasoningTokens": 4}
     call = read(raw_span(used | {"gen_ai.operation.name": "chat"}, scope_name=SCOPE_OF_7))

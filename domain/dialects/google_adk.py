@@ -18,7 +18,7 @@ from domain.dialects.canonical import (
     parts_of,
     text_part,
 )
-from domain.dialects.columns import tokens
+from domain.dialects.columns import text_of_item, tokens
 from domain.dialects.dialect import Dialect
 
 if TYPE_CHECKING:
@@ -76,7 +76,7 @@ def columns(raw: RawSpan) -> dict[str, Json]:
 
 def corrections(raw: RawSpan) -> dict[str, Json]:
     """Version 2 names call ids that there are not."""
-    return {"tool_call_id": None} if raw.attributes.get("gen_ai.tool.call.id") in _PLACEHOLDERS else {}
+    return {"tool_call_id": None} if text_of_item(raw.attributes.get("gen_ai.tool.call.id")) in _PLACEHOLDERS else {}
 
 
 def amend(raw: RawSpan, columns: dict[str, Json]) -> dict[str, Json]:

@@ -90,7 +90,7 @@ def columns(raw: RawSpan) -> dict[str, Json]:
         if operation == "chat":
             found |= _said(attributes)
     else:
-        is_call = raw.scope_name == _SCOPE and attributes.get("gen_ai.operation.name") in _COUNTED
+        is_call = raw.scope_name == _SCOPE and text(attributes.get("gen_ai.operation.name")) in _COUNTED
         return _by_keys(attributes, _KEYS) if is_call else {}
     found["operation_name"] = operation
     return {column: value for column, value in found.items() if value is not None}
