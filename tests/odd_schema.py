@@ -209,17 +209,25 @@ class Growth:
 
     def leaves(self) -> Any:
         """A list, a tuple, or columns."""
-        made = self._many(self._leaf_values)
         way = self._random.randrange(4)
-        if way == 0 and made:
-            columns = {name: [values[name] for values in made] for name in made[0]}
-            return Columns(Leaf, columns, _leaf)
-        leaves = [Leaf(**values) for values in made]
+        if way == 0:
+            return self._columns(Leaf, self._leaf_values)
+        leaves = self._many(self.leaf)
         return tuple(leaves) if way == 1 else leaves
 
+    def _columns(self, kind: type, make: Callable[[], dict[str, Any]]) -> Columns:
+        made = self._many(make)
+        return Columns(kind, {name: [values[name] for values in made] for name in make()}, lambda given: kind(**given))
+
     def growths(self) -> Any:
-        if self._random.random() < 0.5:
+        """Objects, columns of either type, or rows of both."""
+        way = self._random.randrange(4)
+        if way == 0:
             return self._many(lambda: self.leaf() if self._random.random() < 0.5 else self._flower())
+        if way == 1:
+            return self._columns(Leaf, self._leaf_values)
+        if way == 2:
+            return self._columns(Flower, self._flower_values)
         rows = [
             {"type": "leaf", **self._leaf_values()}
             if self._random.random() < 0.5

@@ -1,24 +1,29 @@
 """Lists completed by the column: the same answers as graphql-core's, on odd values and on stored conversations."""
 
+import json
 from collections.abc import Container
 from random import Random
 from typing import Any
 
 import orjson
 import pytest
+from asgi_lifespan import LifespanManager
 from strawberry.types import ExecutionResult
 
 from app.demo import CONVERSATION_ID, PROJECT_ID, load_demo
+from app.main import create_app
+from app.settings import Settings
 from db.engine import Database
 from graphql_schema.context import Context
 from graphql_schema.documents import MAX_CACHED_LENGTH, errors_of, parsed
 from graphql_schema.execution import COUNTS, Everything
 from graphql_schema.schema import build_schema
-from tests.client import Client, Sent
+from tests.client import PROJECT, Client, Sent
 from tests.conftest import Queries
 from tests.difftest import comparable, differences, same
 from tests.odd_schema import Garden, Growth, schema
 from tests.random_queries import QueryMaker, Values
+from tests.test_auth import WebSocket
 
 TEXTS: Values = {
     "id": lambda random: random.choice([f'"{CONVERSATION_ID}"', '"unknown"']),
@@ -33,6 +38,9 @@ TEXTS: Values = {
 }
 
 
+# graphql-core leaves coroutines behind where a null takes their place.
+@pytest.mark.filterwarnings("ignore:coroutine .* was never awaited:RuntimeWarning")
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 @pytest.mark.parametrize("seed", range(6))
 async def test_random_queries_over_odd_values_have_graphql_cores_answers(seed: int) -> None:
     assert await differences(250, seed) == []
@@ -138,6 +146,22 @@ async def test_only_the_columns_that_are_selected_are_read(client: Client, queri
     await client.in_project('conversation(id: "c1") { spans { s: spanId ... on Span { agentName } } }')
     [statement] = [statement for statement in queries.statements if "json_agg" in statement]
     assert statement.count("_agg(") == 2
+
+
+async def test_lists_arrive_in_text_frames_over_a_websocket(
+    client: Client, settings: Settings, database: Database
+) -> None:
+    await client.send(Sent("1", "chat m", attributes={"gen_ai.conversation.id": "c1"}))
+    query = f'{{ project(id: "{PROJECT}") {{ conversationsByIds(ids: ["c1"]) {{ spans {{ operationName }} }} }} }}'
+    async with LifespanManager(create_app(settings, database)) as manager:
+        socket = WebSocket(manager.app, {})
+        await socket.answer()
+        await socket.send('{"type": "connection_init"}')
+        await socket.answer()
+        await socket.send(json.dumps({"id": "1", "type": "subscribe", "payload": {"query": query}}))
+        answer = json.loads((await socket.answer())["text"])
+        await socket.close()
+    assert answer["payload"]["data"]["project"] == {"conversationsByIds": [{"spans": [{"operationName": "chat"}]}]}
 
 
 async def test_a_span_that_is_read_by_the_column_says_what_the_span_itself_says(client: Client) -> None:

@@ -102,8 +102,9 @@ class Work:
 class ColumnExecutor(StrawberryGraphQLCoreExecutionContext):
     """Completes lists by the column where it can prove the result.
 
-    `context.splices` holds the response names whose lists may come as `orjson.Fragment`, for whoever writes the answer
-    with orjson. Without it the data are ordinary dicts.
+    `context.splices` holds the response names whose lists may come as `orjson.Fragment`, and `context.writes_instants`
+    says that instants may stay what they are, for whoever writes the answer with orjson. Without these the data are
+    what graphql-core gives.
     """
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401 - graphql-core's own arguments
@@ -118,6 +119,7 @@ class ColumnExecutor(StrawberryGraphQLCoreExecutionContext):
             and not (middleware and middleware.middlewares)
         )
         self._splices = getattr(self.context_value, "splices", ())
+        self._writes_instants = bool(getattr(self.context_value, "writes_instants", False))
         self._selections: dict[tuple[GraphQLObjectType, int], Selection | None] = {}
         self._left: dict[int, Path] = {}
 
@@ -144,21 +146,23 @@ class ColumnExecutor(StrawberryGraphQLCoreExecutionContext):
             or (self._left and self._is_left(path))
         ):
             return super().complete_list_value(return_type, field_details_list, info, path, result, position_context)
-        work = Work(as_json=path.key in self._splices)
+        splices = path.key in self._splices
+        work = Work(as_json=splices or self._writes_instants)
         try:
             (rows,) = self._lists(return_type, field_details_list, [result], path, work, splice=False)
-            if not work.pending:
-                return self._answer(rows, work)
-        except Exception:  # noqa: BLE001 - graphql-core meets it again, and reports it
-            return left()
-        return self._later(rows, work, left)
+            return self._later(rows, work, splices, left) if work.pending else self._answer(rows, splices)
+        except Exception:  # noqa: BLE001, S110 - graphql-core meets it again, and reports it
+            pass
+        # Outside of the handler, or what is met again would carry what was met first as its context.
+        return left()
 
-    async def _later(self, rows: Any, work: Work, left: Callable[[], Any]) -> Any:  # noqa: ANN401
+    async def _later(self, rows: Any, work: Work, splices: bool, left: Callable[[], Any]) -> Any:  # noqa: ANN401
         try:
             await self._settle(work)
-            return self._answer(rows, work)
-        except Exception:  # noqa: BLE001
-            completed = left()
+            return self._answer(rows, splices)
+        except Exception:  # noqa: BLE001, S110 - as above
+            pass
+        completed = left()
         return await completed if self.is_awaitable(completed) else completed
 
     def _is_left(self, path: Path) -> bool:
@@ -172,8 +176,8 @@ class ColumnExecutor(StrawberryGraphQLCoreExecutionContext):
             above = above.prev
         return False
 
-    def _answer(self, rows: Any, work: Work) -> Any:  # noqa: ANN401
-        answer = _json(rows) if work.as_json else rows
+    def _answer(self, rows: Any, splices: bool) -> Any:  # noqa: ANN401
+        answer = _json(rows) if splices else rows
         COUNTS.by_column += 1
         return answer
 
@@ -224,7 +228,7 @@ class ColumnExecutor(StrawberryGraphQLCoreExecutionContext):
         items: list[Any] | Rows[Any]
         if len(kinds) == 1 and issubclass(kind := next(iter(kinds)), Rows):
             items = values[0] if len(values) == 1 else kind.joined(values)
-        elif all(issubclass(kind, (list, tuple, Rows)) for kind in kinds):
+        elif all(kind is list or kind is tuple or issubclass(kind, Rows) for kind in kinds):
             items = list(chain.from_iterable(values))
         else:
             raise Unproven

@@ -42,7 +42,7 @@ class Rows(Sequence[T_co], Generic[T_co]):
     @classmethod
     @abstractmethod
     def joined(cls, parts: Sequence[Self]) -> "Rows[T_co]":
-        """One after the other, as if they were one list."""
+        """One after the other, as if they were one list; raises ValueError if they are not of one kind."""
 
     @abstractmethod
     def __len__(self) -> int: ...
@@ -139,6 +139,9 @@ class Columns(Rows[Any]):
     @classmethod
     def joined(cls, parts: Sequence["Columns"]) -> "Columns":
         first = parts[0]
+        names = first._columns.keys()
+        if any(part._kind is not first._kind or part._columns.keys() != names for part in parts):
+            raise ValueError("columns of different objects")
         return cls(first.kind, {name: _end_to_end(parts, name) for name in first._columns}, first._build, parts=parts)
 
     def __len__(self) -> int:
@@ -205,8 +208,11 @@ class Records(Rows[Any]):
 
     @classmethod
     def joined(cls, parts: Sequence["Records"]) -> "Records":
+        layout = parts[0]._layout
+        if any(part._layout is not layout for part in parts):
+            raise ValueError("rows of different objects")
         owners = list(chain.from_iterable(part.owners for part in parts))
-        return cls(parts[0]._layout, owners, list(chain.from_iterable(part.rows for part in parts)))
+        return cls(layout, owners, list(chain.from_iterable(part.rows for part in parts)))
 
     def __len__(self) -> int:
         return len(self.rows)
