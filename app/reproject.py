@@ -10,6 +10,7 @@ import logging
 from collections.abc import AsyncIterator, Callable, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
+from app import reprice
 from app.ingest import reproject_traces
 from db import derive, locks, projects, traces
 from db.engine import Database, Writer
@@ -121,7 +122,7 @@ async def _rebuild_turns(database: Database, project_id: int, trace_ids: list[st
 
 
 class Placing:
-    """What a running server does so that stored traces follow their project's setting.
+    """What a running server does so that stored traces follow their project's setting, and stored costs its prices.
 
     Several servers on one database may do it at the same time: what one has placed, the others leave.
     """
@@ -131,7 +132,9 @@ class Placing:
         self._wanted = asyncio.Event()
 
     def start(self) -> None:
-        """Look for such traces, once more if it is being done already: a setting has changed, or the server is new."""
+        """Look for what is left, once more if it is being done already: a setting or a price has changed, or the server
+        is new.
+        """
         self._wanted.set()
 
     @contextlib.asynccontextmanager
@@ -149,13 +152,21 @@ class Placing:
         while True:
             await self._wanted.wait()
             self._wanted.clear()
-            try:
-                await self._place_all()
-            except DatabaseUnavailable:
-                self._wanted.set()
-                await asyncio.sleep(RETRY_S)
-            except Exception:
-                log.exception("traces could not be placed as their projects want them: `turngraph reproject` goes on")
+            # Each by itself: what goes wrong with one leaves the other.
+            for work, failure in (
+                (
+                    self._place_all,
+                    "traces could not be placed as their projects want them: `turngraph reproject` goes on",
+                ),
+                (self._price_all, "stored costs could not follow a changed price: the next start goes on"),
+            ):
+                try:
+                    await work()
+                except DatabaseUnavailable:
+                    self._wanted.set()
+                    await asyncio.sleep(RETRY_S)
+                except Exception:
+                    log.exception(failure)
 
     async def _place_all(self) -> None:
         async with self._database.read() as reader:
@@ -165,3 +176,7 @@ class Placing:
             async for count in _place_traces(self._database, project_id):
                 placed += count
             log.info("%d traces without a conversation id are placed as their project wants them", placed)
+
+    async def _price_all(self) -> None:
+        await reprice.note_release(self._database)
+        await reprice.rewrite_costs(self._database)

@@ -1,35 +1,69 @@
-"""Conversations: rolled up from their turns, listed by activity."""
+"""Conversations: rolled up from their turns, listed in several orders."""
 
 from collections.abc import Sequence
 from datetime import datetime
+from enum import StrEnum
 from typing import Any, NamedTuple
 
+from db import listings
 from db.engine import Reader, Row, Writer
 
 _COLUMNS = """conversation_id, name, started_at, last_activity_at, turn_count, span_count, message_count, error_count,
     untagged_turn_count, agents, usage_by_model, usage_notes"""
 
 
-class ConversationPosition(NamedTuple):
-    """A conversation's place in the list by last activity."""
+_ROLLED_UP = ", ".join(f"c.{column}" for column in listings.ROLLED_UP)
 
-    last_activity_at: datetime
+
+class SortKey(StrEnum):
+    """What lists are sorted by: the columns of `listing` with an index."""
+
+    LAST_ACTIVITY = "last_activity_at"
+    STARTED_AT = "started_at"
+    COST = "cost_nusd"
+    TOKENS = "tokens"
+    TURNS = "turn_count"
+    ERRORS = "error_count"
+    DURATION = "duration_ms"
+
+
+class Order(NamedTuple):
+    """An order of a list; the conversation's id decides between equals."""
+
+    key: SortKey
+    descending: bool
+
+
+class ConversationPosition(NamedTuple):
+    """A conversation's place in a list."""
+
+    sort_key: datetime | int
     conversation_id: str
+
+
+class Chosen(NamedTuple):
+    """Which conversations a list holds."""
+
+    agent: str = ""
+    """In which it answered; '' is any or none."""
+    started_after: datetime | None = None
+    active_after: datetime | None = None
+    active_before: datetime | None = None
 
 
 async def roll_up(writer: Writer, project_id: int, conversation_ids: Sequence[str]) -> None:
     """Bring the conversations' rows in line with their turns; those that have none any more are deleted.
 
     Recomputed, not counted up, so that re-sent and changed spans can never make it drift. Whoever calls holds the
-    conversations' locks. Served by ix_turn_page.
+    conversations' locks, and the project's row. Served by ix_turn_page.
     """
-    await writer.execute(
-        """
+    rows = await writer.fetch(
+        f"""
         update conversation c set
             name = coalesce(r.name, ''), started_at = r.started_at, last_activity_at = r.last_activity_at,
             turn_count = r.turn_count, span_count = r.span_count, message_count = r.message_count,
             error_count = r.error_count, untagged_turn_count = r.untagged_turn_count,
-            agents = coalesce(a.agents, '{}'),
+            agents = coalesce(a.agents, '{{}}'),
             usage_by_model = coalesce(m.usage_by_model, '[]'), usage_notes = coalesce(n.usage_notes, '[]')
         from unnest($2::text[]) u(id)
         cross join lateral (
@@ -69,7 +103,8 @@ async def roll_up(writer: Writer, project_id: int, conversation_ids: Sequence[st
                 where t.project_id = $1 and t.conversation_id = u.id group by 1
             ) f
         ) n
-        where c.project_id = $1 and c.conversation_id = u.id and r.turn_count > 0""",
+        where c.project_id = $1 and c.conversation_id = u.id and r.turn_count > 0
+        returning {_ROLLED_UP}""",  # noqa: S608 - our own column names
         project_id,
         conversation_ids,
     )
@@ -80,38 +115,80 @@ async def roll_up(writer: Writer, project_id: int, conversation_ids: Sequence[st
         project_id,
         conversation_ids,
     )
+    await listings.place(writer, project_id, rows)
+    await listings.drop_stale(writer, project_id, conversation_ids)
 
 
 async def list_conversations(
     reader: Reader,
     project_id: int,
+    order: Order,
+    chosen: Chosen,
     *,
     limit: int,
     backward: bool = False,
     after: ConversationPosition | None = None,
     before: ConversationPosition | None = None,
 ) -> list[Row]:
-    """A keyset page, newest activity first: the first `limit`, or `backward` the last. Served by
-    ix_conversation_activity.
+    """A keyset page: the first `limit`, or `backward` the last; each row with what it is sorted by as `sort_key`.
+
+    Served by the index of `listing` for the order, whatever the agent. Where the window is one of another order,
+    PostgreSQL takes what it expects to be less: the window, sorted, or the order's index until the page is full.
     """
-    bounds = ""
-    arguments: list[Any] = [project_id, limit]
-    for comparison, bound in (("<", after), (">", before)):
+    conditions, arguments = _conditions(project_id, chosen)
+    arguments.append(limit)
+    place = len(arguments)
+    behind, ahead = ("<", ">") if order.descending else (">", "<")
+    for comparison, bound in ((behind, after), (ahead, before)):
         if bound is not None:
             arguments += bound
-            bounds += (
-                f" and (last_activity_at, conversation_id) {comparison} (${len(arguments) - 1}, ${len(arguments)})"
+            conditions += (
+                f" and (l.{order.key}, l.conversation_id) {comparison} (${len(arguments) - 1}, ${len(arguments)})"
             )
-    order = "last_activity_at, conversation_id" if backward else "last_activity_at desc, conversation_id desc"
+    direction = "desc" if order.descending is not backward else "asc"
     rows = await reader.fetch(
-        f"select {_COLUMNS} from conversation where project_id = $1{bounds} order by {order} limit $2",  # noqa: S608
+        f"""
+        select c.*, l.sort_key from (
+            select l.conversation_id, l.{order.key} as sort_key from listing l where {conditions}
+            order by l.{order.key} {direction}, l.conversation_id {direction} limit ${place}
+        ) l
+        cross join lateral (
+            select {_COLUMNS} from conversation c
+            where c.project_id = $1 and c.conversation_id = l.conversation_id limit 1
+        ) c
+        order by l.sort_key {direction}, l.conversation_id {direction}""",  # noqa: S608 - our own columns and operators
         *arguments,
     )
     return rows[::-1] if backward else rows
 
 
-async def count_conversations(reader: Reader, project_id: int) -> int:
-    return int(await reader.fetchval("select count(*) from conversation where project_id = $1", project_id))
+async def count_conversations(reader: Reader, project_id: int, chosen: Chosen, *, at_most: int) -> int:
+    """How many there are, counted up to `at_most`."""
+    conditions, arguments = _conditions(project_id, chosen)
+    return int(
+        await reader.fetchval(
+            f"select count(*) from (select from listing l where {conditions} limit ${len(arguments) + 1}) counted",  # noqa: S608
+            *arguments,
+            at_most,
+        )
+    )
+
+
+def _conditions(project_id: int, chosen: Chosen) -> tuple[str, list[Any]]:
+    """Which rows of `listing` are meant, with the arguments."""
+    conditions = "l.project_id = $1 and l.agent = $2"
+    arguments: list[Any] = [project_id, chosen.agent]
+    for comparison, bound in (
+        ("l.started_at >=", chosen.started_after),
+        # No conversation is last active before it starts: so one index bounds the window on both sides.
+        ("l.last_activity_at >=", max(filter(None, (chosen.active_after, chosen.started_after)), default=None)),
+        ("l.last_activity_at <", chosen.active_before),
+        ("l.started_at <", chosen.active_before),
+    ):
+        if bound is not None:
+            arguments.append(bound)
+            conditions += f" and {comparison} ${len(arguments)}"
+    return conditions, arguments
 
 
 async def conversations_by_id(reader: Reader, project_id: int, conversation_ids: Sequence[str]) -> dict[str, Row]:

@@ -81,6 +81,12 @@ class Project(SQLModel, table=True):
         sa_column_kwargs={"server_default": UntaggedTraces.CONVERSATIONS.value},
     )
     """What becomes of traces none of whose spans carries a conversation id."""
+    changed_prices: list[str] = _texts()
+    """Models whose price has changed, until the stored costs (`listing`) follow; '' stands for every model."""
+    rewritten_until: str = _identifier()
+    """The last conversation whose stored cost does."""
+    published_prices: str = _text()
+    """Which version of the published prices costs were stored by."""
 
 
 class Trace(SQLModel, table=True):
@@ -316,10 +322,9 @@ class Message(SQLModel, table=True):
 
 
 class Conversation(SQLModel, table=True):
-    """All turns with one conversation id, rolled up: what lists are sorted and filtered by. Derived from turns."""
+    """All turns with one conversation id, rolled up. Derived from turns."""
 
     __tablename__: ClassVar[Any] = "conversation"
-    __table_args__ = (sa.Index("ix_conversation_activity", "project_id", "last_activity_at", "conversation_id"),)
 
     project_id: int = _project_key()
     conversation_id: str = _identifier(primary_key=True)
@@ -335,6 +340,33 @@ class Conversation(SQLModel, table=True):
     agents: list[str] = _texts()
     usage_by_model: list[list[Any]] = _json_list()
     usage_notes: list[list[Any]] = _json_list()
+
+
+class Listing(SQLModel, table=True):
+    """A conversation's place in one list, that of all or that of one of its agents: what lists are sorted by. Derived
+    from conversations and prices.
+    """
+
+    __tablename__: ClassVar[Any] = "listing"
+    __table_args__ = tuple(
+        sa.Index(f"ix_listing_{key}", "project_id", "agent", key, "conversation_id")
+        for key in ("last_activity_at", "started_at", "cost_nusd", "tokens", "turn_count", "error_count", "duration_ms")
+    )
+
+    project_id: int = _project_key()
+    conversation_id: str = _identifier(primary_key=True)
+    agent: str = _identifier(primary_key=True)
+    """'' in the list of all."""
+    last_activity_at: datetime = _instant()
+    started_at: datetime = _instant()
+    cost_nusd: int = _number()
+    """By the prices known when it was written, in nano-dollars; -1 is unknown. Nothing but the order follows it."""
+    tokens: int = _number()
+    """Input and output of all calls that count."""
+    turn_count: int = _number()
+    error_count: int = _number()
+    duration_ms: int = _number()
+    """From the first start to the last activity."""
 
 
 class Feedback(SQLModel, table=True):

@@ -3,9 +3,10 @@
 from dataclasses import dataclass, replace
 
 from db.engine import Reader, Row, Writer
+from domain.pricing import PUBLISHED_PRICES
 from domain.records import UntaggedTraces
 
-_COLUMNS = """project_id, entity, name, untagged_traces, exists (
+_COLUMNS = """project_id, entity, name, untagged_traces, changed_prices = '{}' as costs_follow_prices, exists (
         select from trace t where t.project_id = project.project_id and t.waiting_spans > 0
     ) as has_unsettled_traces"""
 
@@ -16,6 +17,8 @@ class ProjectRecord:
     entity: str
     name: str
     untagged_traces: UntaggedTraces
+    costs_follow_prices: bool
+    """No price has changed since the stored costs (`listing`) were written."""
     has_unsettled_traces: bool
     """Some long traces' turns are older than their spans: `derive.settle` comes before reading turns."""
 
@@ -26,6 +29,7 @@ def _record(row: Row) -> ProjectRecord:
         row["entity"],
         row["name"],
         UntaggedTraces(row["untagged_traces"]),
+        row["costs_follow_prices"],
         row["has_unsettled_traces"],
     )
 
@@ -46,7 +50,12 @@ async def ensure_project(writer: Writer, entity: str, name: str, *, alone: bool 
     """
     found = await find_project(writer, entity, name)
     if found is None:
-        await writer.execute("insert into project (entity, name) values ($1, $2) on conflict do nothing", entity, name)
+        await writer.execute(
+            "insert into project (entity, name, published_prices) values ($1, $2, $3) on conflict do nothing",
+            entity,
+            name,
+            PUBLISHED_PRICES,
+        )
         found = await find_project(writer, entity, name)
     if found is None:
         raise RuntimeError(f"project {entity}/{name} vanished while it was made")

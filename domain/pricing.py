@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, time
 from decimal import Decimal
 from functools import lru_cache
+from importlib.metadata import version
 from typing import NamedTuple
 
 from genai_prices.data_snapshot import get_snapshot
@@ -24,6 +25,9 @@ _SELLERS = (
     *("zai", "zhipuai", "perplexity", "voyageai", "arcee", "aws", "azure", "groq", "cerebras", "fireworks", "together"),
     *("cloudflare", "databricks", "baseten", "novita", "ovhcloud", "openrouter"),
 )
+
+PUBLISHED_PRICES = version("genai-prices")
+"""Which published prices this release has."""
 
 FEMTO = Decimal(10) ** 15
 _FEMTO_PER_NANO = 10**6
@@ -213,13 +217,26 @@ def dated_cost(usages: Iterable[PricedUsage]) -> CostRecord | None:
     return _sum((usage, None if price is None else price.prices) for usage, price in usages)
 
 
+def dated_cost_nusd(usages: Iterable[PricedUsage]) -> int | None:
+    """The same in whole nano-dollars, what is less cut off: what is stored to sort by."""
+    parts = _parts((usage, None if price is None else price.prices) for usage, price in usages)
+    return None if parts is None else sum(parts) // _FEMTO_PER_NANO
+
+
 def cost_of(usages: Iterable[ModelUsage], prices: Mapping[str, TokenPrices]) -> CostRecord | None:
     """The same by one price for each model."""
     return _sum((usage, prices.get(usage.model)) for usage in usages)
 
 
 def _sum(usages: Iterable[tuple[ModelUsage, TokenPrices | None]]) -> CostRecord | None:
-    """Weave: input is priced without its cached tokens, which have prices of their own; reasoning tokens are part of
+    parts = _parts(usages)
+    return None if parts is None else CostRecord(*map(_usd, (*parts, sum(parts))))
+
+
+def _parts(usages: Iterable[tuple[ModelUsage, TokenPrices | None]]) -> tuple[int, int, int, int, int] | None:
+    """The parts of a CostRecord in femto-dollars.
+
+    Weave: input is priced without its cached tokens, which have prices of their own; reasoning tokens are part of
     the output.
     """
     uncached = output = read = write = given = 0
@@ -237,8 +254,7 @@ def _sum(usages: Iterable[tuple[ModelUsage, TokenPrices | None]]) -> CostRecord 
         has_cost = True
     if not has_cost:
         return None
-    parts = (uncached, output, read, write, given * _FEMTO_PER_NANO)
-    return CostRecord(*map(_usd, (*parts, sum(parts))))
+    return uncached, output, read, write, given * _FEMTO_PER_NANO
 
 
 def first_cost_of(choices: Iterable[Iterable[ModelUsage]], prices: Mapping[str, TokenPrices]) -> CostRecord | None:

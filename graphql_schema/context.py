@@ -19,14 +19,17 @@ class Context(BaseContext):
         database: Database,
         *,
         splices: Container[str] = (),
+        writes_instants: bool = False,
         on_settings_changed: Callable[[], None] = lambda: None,
     ) -> None:
-        """`splices` are the response names whose lists may be `orjson.Fragment`: the answer is written by orjson.
-        `on_settings_changed` is called when a mutation has changed a project's settings, after commit.
+        """`splices` are the response names whose lists may be `orjson.Fragment`, `writes_instants` says that instants
+        may stay what they are: the answer is written by orjson, with OPT_UTC_Z.
+        `on_settings_changed` is called when a mutation has changed a project's settings or prices, after commit.
         """
         super().__init__()
         self.database = database
         self.splices = splices
+        self.writes_instants = writes_instants
         self.on_settings_changed = on_settings_changed
         self._loaders: dict[int, ProjectLoaders] = {}
 
@@ -36,6 +39,12 @@ class Context(BaseContext):
         if found is None:
             found = self._loaders[project.project_id] = ProjectLoaders(self.database, project.project_id)
         return found
+
+    def begin_next_part(self) -> None:
+        """Start with fresh loaders for more of one list, which is read in parts so that few are in memory at once: a
+        rule over the whole list holds across them.
+        """
+        self._loaders = {project_id: loaders.for_next_part() for project_id, loaders in self._loaders.items()}
 
     def forget(self) -> None:
         """Start with fresh loaders, after something was changed: a request can hold several mutations."""

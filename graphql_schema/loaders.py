@@ -11,7 +11,6 @@ from typing import Any, NamedTuple, TypeVar
 from strawberry.dataloader import DataLoader
 
 from db import conversations, feedback, logs, prices, spans, turns
-from db.conversations import ConversationPosition
 from db.engine import Database, Reader
 from db.turns import TurnKey, TurnPosition
 from domain.dialects import MESSAGE_EVENTS, SpanDetails, details
@@ -98,10 +97,6 @@ def turn_position(position: Position | None) -> TurnPosition | None:
     return None if position is None else TurnPosition(*position)
 
 
-def conversation_position(position: Position | None) -> ConversationPosition | None:
-    return None if position is None else ConversationPosition(*position)
-
-
 def _groups(keys: Sequence[K], arguments: Callable[[K], A]) -> dict[A, list[K]]:
     groups: dict[A, list[K]] = {}
     for key in keys:
@@ -109,12 +104,19 @@ def _groups(keys: Sequence[K], arguments: Callable[[K], A]) -> dict[A, list[K]]:
     return groups
 
 
+Marked = dict[str, tuple[str, SpanWindow]]
+"""By trace with feedback: which conversation it marks, and in which window."""
+
+
 class ProjectLoaders:
     """All loaders of one project within one request."""
 
-    def __init__(self, database: Database, project_id: int) -> None:
+    def __init__(self, database: Database, project_id: int, marked: Marked | None = None) -> None:
+        """`marked` are the traces that an earlier part of the same list has marked."""
         self._database = database
         self._project_id = project_id
+        self._marked: Marked = marked or {}
+        self._newly_marked: Marked = {}
         self.conversation = self._loader(conversations.conversations_by_id, None)
         self.turn = self._loader(turns.turns_by_key, None)
         self.messages: DataLoader[MessagesKey, dict[TurnKey, list[Any]]] = DataLoader(self._load_messages)
@@ -151,6 +153,16 @@ class ProjectLoaders:
         rows = [found.get(id_) for id_ in ids]
         self.conversation.prime_many(dict(zip(ids, rows, strict=True)))
         return rows
+
+    def for_next_part(self) -> "ProjectLoaders":
+        """Fresh loaders for more of the same list, which know nothing of the parts before but what was marked there.
+        These here are used no more.
+        """
+        following = ProjectLoaders(self._database, self._project_id, self._marked | self._newly_marked)
+        # Each loader refers to this object: what they have read would wait for the garbage collector, which comes
+        # seldom. A long list took three times the memory (benchmarks.stream).
+        vars(self).clear()
+        return following
 
     async def _load_turns(self, keys: list[TurnsKey]) -> list[list[Any]]:
         found: dict[TurnsKey, list[Any]] = {}
@@ -216,21 +228,23 @@ class ProjectLoaders:
     async def _load_markers(self, keys: list[MarkersKey]) -> list[dict[str, list[Any]]]:
         """Feedback on the conversations, then on the turns whose spans are shown.
 
-        Weave: a trace shared by several requested conversations marks one of them; here the first in request order.
+        Weave: a trace shared by several requested conversations marks one of them; here the first in request order,
+        which an earlier part of the list may hold.
         """
         shown = await self.spans.load_many([SpansKey(*key, TRACES) for key in keys])
         ids = list(dict.fromkeys(chain.from_iterable(key.conversation_ids for key in keys)))
-        owners: dict[str, tuple[str, SpanWindow]] = {}
+        owners: Marked = {}
         for key, columns in zip(keys, shown, strict=True):
             for conversation_id in key.conversation_ids:
                 owner = conversation_id, key.window
                 for trace_id in dict.fromkeys(columns.get(conversation_id, {}).get("trace_id", ())):
-                    owners.setdefault(trace_id, owner)
+                    owners.setdefault(trace_id, self._marked.get(trace_id, owner))
         async with self._database.read() as reader:
             own = await feedback.feedback_by_target(reader, self._project_id, "conversation_id", ids)
             on_turns = await feedback.feedback_by_target(reader, self._project_id, "trace_id", list(owners))
         late: dict[tuple[str, SpanWindow], list[Any]] = {}
         for trace_id, rows in on_turns.items():
+            self._newly_marked.setdefault(trace_id, owners[trace_id])
             late.setdefault(owners[trace_id], []).extend(rows)
         return [
             {

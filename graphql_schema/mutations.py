@@ -11,7 +11,7 @@ from typing import Annotated, Any, TypeVar
 
 import strawberry
 
-from db import conversations, feedback, links, prices, projects
+from db import conversations, feedback, links, listings, prices, projects
 from db.engine import Writer
 from db.projects import ProjectRecord
 from domain.dialects import conversation_id_as_stored, hex_id_as_stored, storable
@@ -76,6 +76,13 @@ async def _in_project(
 
     done = await info.context.database.transact(transaction)
     info.context.forget()
+    return done
+
+
+async def _priced(info: Info, project_id: str, work: Callable[[Writer, ProjectRecord], Awaitable[T]]) -> T:
+    """A change of prices, which what lists are sorted by follows in the background."""
+    done = await _in_project(info, project_id, work, alone=True)
+    info.context.on_settings_changed()
     return done
 
 
@@ -202,9 +209,10 @@ class Mutation:
 
         async def work(writer: Writer, project: ProjectRecord) -> ModelPrice:
             await prices.set_model_price(writer, project.project_id, model, price)
+            await listings.note_changed_price(writer, project.project_id, model)
             return ModelPrice.from_record(model, price)
 
-        return await _in_project(info, input.project_id, work)
+        return await _priced(info, input.project_id, work)
 
     @strawberry.mutation(
         description="Take back a price that the project has set, and answer with it. What was set before it, or is "
@@ -220,9 +228,10 @@ class Mutation:
             deleted = await prices.delete_model_price(writer, project.project_id, model, effective_at)
             if deleted is None:
                 raise UnknownPrice
+            await listings.note_changed_price(writer, project.project_id, model)
             return ModelPrice.from_record(model, deleted)
 
-        return await _in_project(info, input.project_id, work)
+        return await _priced(info, input.project_id, work)
 
     @strawberry.mutation(
         description="Make traces without a conversation id turns of a conversation. The link stays when spans are sent "

@@ -1,5 +1,6 @@
 """A user of the server: sends spans over OTLP/HTTP, asks the two REST routes and the graph."""
 
+import asyncio
 import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
@@ -194,9 +195,16 @@ class Client:
     async def price(
         self, model: str, *usd_per_token: float, project: str = PROJECT, effective_at: str | None = None
     ) -> None:
-        """Set a price: input, output, cache read, cache write."""
+        """Set a price, input, output, cache read, cache write, and wait until lists follow it."""
         names = ("inputUsdPerToken", "outputUsdPerToken", "cacheReadUsdPerToken", "cacheWriteUsdPerToken")
         given = {"projectId": project, "model": model, **dict(zip(names, usd_per_token, strict=True))}
         if effective_at is not None:
             given["effectiveAt"] = effective_at
         await self.ask("mutation($i: SetModelPriceInput!) { setModelPrice(input: $i) { model } }", i=given)
+        await self.priced(project)
+
+    async def priced(self, project: str = PROJECT) -> None:
+        """Wait until the server is done with what a changed price leaves it to do."""
+        async with asyncio.timeout(60):
+            while not (await self.in_project("costsFollowPrices", project))["costsFollowPrices"]:  # noqa: ASYNC110
+                await asyncio.sleep(0.01)

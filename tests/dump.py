@@ -8,7 +8,7 @@ from db.engine import Database
 from domain.names import parse_project_id
 from tests.client import PROJECT
 
-DERIVED = ("turn", "message", "conversation")
+DERIVED = ("turn", "message", "conversation", "listing")
 """The tables that can be rebuilt from spans."""
 
 Dump = dict[str, list[dict[str, Any]]]

@@ -89,7 +89,7 @@ async def test_conversations_come_newest_activity_first(client: Client) -> None:
 
 
 def cursor_of(number: int) -> str:
-    return cursor(json.dumps([f"2026-01-01T00:00:0{number}+00:00", f"c{number}"]))
+    return cursor(json.dumps(["LAST_ACTIVITY", "DESC", f"2026-01-01T00:00:0{number}+00:00", f"c{number}"]))
 
 
 def cursor(text: str) -> str:

@@ -117,6 +117,24 @@ async def test_migrating_again_keeps_every_row(scratch_url: str) -> None:
     assert await contents(scratch_url) == before
 
 
+async def test_conversations_stored_before_lists_had_orders_are_in_all_of_them(scratch_url: str) -> None:
+    """Their costs alone are unknown until a server has run."""
+    await migrate(scratch_url)
+    database = Database(scratch_url, pool_size=2)
+    await database.open()
+    await load_demo(database)
+    await database.close()
+    rows = "select {} from listing order by conversation_id, agent"
+    columns = "conversation_id, agent, last_activity_at, started_at, tokens, turn_count, error_count, duration_ms"
+    before = await fetch(scratch_url, rows.format(columns))
+    assert {row["agent"] for row in before} > {"", "triage_agent"}
+    await alembic(command.downgrade, scratch_url, "0003")
+    await migrate(scratch_url)
+    assert await fetch(scratch_url, rows.format(columns)) == before
+    assert {row[0] for row in await fetch(scratch_url, rows.format("cost_nusd"))} == {-1}
+    assert [row[0] for row in await fetch(scratch_url, "select published_prices from project")] == [""]
+
+
 async def contents(url: str) -> dict[str, list[str]]:
     """Every row of every table, as text."""
     return {

@@ -81,6 +81,7 @@ def test_enums_say_what_they_are(schema: GraphQLSchema) -> None:
     own = {name: sorted(kind.values) for name, kind in enums.items() if not name.startswith("__")}
     assert own == {
         "AttributeType": ["BOOL", "FLOAT", "INT", "STRING"],
+        "ConversationOrderField": ["COST", "DURATION", "ERRORS", "LAST_ACTIVITY", "STARTED_AT", "TOKENS", "TURNS"],
         "MessageKind": [
             "AGENT_HANDOFF",
             "AGENT_START",
@@ -90,6 +91,7 @@ def test_enums_say_what_they_are(schema: GraphQLSchema) -> None:
             "USER_MESSAGE",
         ],
         "MessageView": ["FULL", "WEAVE"],
+        "OrderDirection": ["ASC", "DESC"],
         "PriceSource": ["PROJECT", "PUBLISHED"],
         "SpanKind": ["CLIENT", "CONSUMER", "INTERNAL", "PRODUCER", "SERVER", "UNSPECIFIED"],
         "Status": ["ERROR", "OK", "UNSET"],

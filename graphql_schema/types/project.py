@@ -5,19 +5,28 @@ from typing import Annotated
 
 import strawberry
 
-from db import conversations, traces, turns
 from db import prices as price_rows
+from db import traces, turns
+from db.conversations import Chosen
 from db.projects import ProjectRecord
 from domain.dialects import conversation_id_as_stored, hex_id_as_stored, storable
 from domain.errors import InvalidRequest
 from domain.names import project_id_of
 from domain.pricing import MAX_MODEL_NAME
 from graphql_schema.context import Info
-from graphql_schema.loaders import conversation_position, turn_position
-from graphql_schema.pagination import After, Before, Edge, First, Last, PageInfo, edges_of, page_of
+from graphql_schema.loaders import turn_position
+from graphql_schema.pagination import After, Before, Edge, First, Last, PageInfo, page_by, page_of
 from graphql_schema.scalars import Int64
 from graphql_schema.types.conversation import Conversation
 from graphql_schema.types.conversation_columns import conversations_of
+from graphql_schema.types.conversation_list import (
+    NEWEST_ACTIVITY,
+    ConversationConnection,
+    ConversationFilter,
+    ConversationOrder,
+    conversation_page,
+    cursors_of,
+)
 from graphql_schema.types.enums import UntaggedTraces
 from graphql_schema.types.node import Node
 from graphql_schema.types.span import Span
@@ -34,18 +43,6 @@ class TooManyIds(InvalidRequest):
     """At most 10,000 ids can be asked for at once: ask in several requests."""
 
     code = "TOO_MANY_IDS"
-
-
-@strawberry.type(description="A page of conversations, newest activity first.")
-class ConversationConnection:
-    project: strawberry.Private[ProjectRecord]
-    edges: list[Edge[Conversation]] = strawberry.field(description="The conversations with their cursors.")
-    page_info: PageInfo = strawberry.field(description="Where this page stands.")
-
-    @strawberry.field(description="How many conversations the project has.")
-    async def total_count(self, info: Info) -> Int64:
-        async with info.context.database.read() as reader:
-            return Int64(await conversations.count_conversations(reader, self.project.project_id))
 
 
 @strawberry.type(description="A page of traces without a conversation id, newest first.")
@@ -65,12 +62,18 @@ class Project(Node):
         description="What becomes of traces none of whose spans carries a conversation id. `updateProject` changes it."
     )
 
+    costs_follow_prices: bool = strawberry.field(
+        description="Whether the order of conversations by cost follows all prices. After a price has changed, the "
+        "running server brings it there in the background. Costs that are shown follow at once."
+    )
+
     @classmethod
     def from_record(cls, project: ProjectRecord) -> "Project":
         return cls(
             project=project,
             project_id=project_id_of(project.entity, project.name),
             untagged_traces=project.untagged_traces,
+            costs_follow_prices=project.costs_follow_prices,
         )
 
     def node_key(self) -> tuple[str, ...]:
@@ -83,33 +86,29 @@ class Project(Node):
         row = await info.context.loaders(self.project).conversation.load(conversation_id_as_stored(id))
         return None if row is None else Conversation.from_row(self.project, row)
 
-    @strawberry.field(description="The project's conversations, newest activity first.")
+    @strawberry.field(
+        description="The project's conversations, newest activity first unless `orderBy` says otherwise. In any order, "
+        "and of any agent, a page takes no longer however many there are; only where a window of time meets another "
+        "order than its own, the conversations in the window may have to be sorted."
+    )
     async def conversations(
         self,
         info: Info,
+        filter: Annotated[
+            ConversationFilter | None, strawberry.argument(description="Which of them; all when left out.")
+        ] = None,
+        order_by: Annotated[
+            ConversationOrder,
+            strawberry.argument(description="Their order. A cursor belongs to the order that it was made for."),
+        ] = NEWEST_ACTIVITY,
         first: First = None,
         after: After = None,
         last: Last = None,
         before: Before = None,
     ) -> ConversationConnection:
-        page = page_of(first, after, last, before)
-        async with info.context.database.read() as reader:
-            rows = await conversations.list_conversations(
-                reader,
-                self.project.project_id,
-                limit=page.with_probe,
-                backward=page.backward,
-                after=conversation_position(page.after),
-                before=conversation_position(page.before),
-            )
-        edges: list[Edge[Conversation]]
-        edges, page_info = edges_of(
-            rows,
-            page,
-            lambda row: (row["last_activity_at"], row["conversation_id"]),
-            lambda row: Conversation.from_row(self.project, row),
-        )
-        return ConversationConnection(project=self.project, edges=edges, page_info=page_info)
+        chosen = Chosen() if filter is None else filter.stored()
+        page = page_by(cursors_of(order_by), first, after, last, before)
+        return await conversation_page(info.context.database, self.project, order_by, chosen, page)
 
     @strawberry.field(
         description="Conversations by id: one for each id, in the order asked for, repeats kept. An id without turns "

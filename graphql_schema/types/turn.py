@@ -15,7 +15,7 @@ from domain.records import EPOCH, ModelUsage
 from graphql_schema.batches import in_batches
 from graphql_schema.context import Info
 from graphql_schema.loaders import MAX_SPANS, MessagesKey, ProjectLoaders, TurnSpansKey
-from graphql_schema.pagination import Edge, Page, PageInfo, edges_of
+from graphql_schema.pagination import Edge, Page, PageInfo, edges_of, encode_cursor
 from graphql_schema.scalars import Int64
 from graphql_schema.selection import selected_names
 from graphql_schema.types.enums import MessageView, Status
@@ -209,5 +209,8 @@ class TurnPage:
 def turn_edges(project: ProjectRecord, rows: list[Row], page: Page) -> tuple[list[Edge[Turn]], PageInfo]:
     """A page of turns that stand by their start, the trace id deciding between equals."""
     return edges_of(
-        rows, page, lambda row: (row["started_at"], row["trace_id"]), lambda row: Turn.from_row(project, row)
+        rows,
+        page,
+        lambda row: encode_cursor((row["started_at"], row["trace_id"])),
+        lambda row: Turn.from_row(project, row),
     )
