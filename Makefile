@@ -9,6 +9,7 @@ MAKEFLAGS += --no-builtin-rules
 PYTHON ?= python3
 PORT ?= 8000
 ARGS ?=
+PEERS ?=
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -67,8 +68,17 @@ migration: install-dev  ## A migration from changed models: NAME='add x' DATABAS
 	  command.revision(at, message=os.environ["NAME"], autogenerate=True)'
 
 .PHONY: bench-quick
-bench-quick: install-dev  ## The short benchmarks: ratios against a baseline, within minutes
+bench-quick: install-dev  ## The short benchmarks: whether all of them work, and rough ratios
 	$(BIN)/python -m benchmarks.quick $(ARGS)
+	$(BIN)/python -m benchmarks.bench --spans 10000 --rounds 1 stream minimaps clickhouse chat small ingest phoenix
+
+.PHONY: bench
+bench: install-dev  ## Every speed bar, pass or missed, on 1,000,000 spans: minutes; PEERS=a Python with chdb and arize-phoenix
+	PEERS='$(PEERS)' $(BIN)/python -m benchmarks.bench $(ARGS)
+
+.PHONY: bench-large
+bench-large: install-dev  ## How reads change from 1,000,000 to 10,000,000 spans: takes 20 GB of disk
+	$(BIN)/python -m benchmarks.bench --large $(ARGS)
 
 .PHONY: conformance
 conformance: install-dev  ## The conformance kit, where TURNGRAPH_CONFORMANCE names its folder

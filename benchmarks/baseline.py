@@ -10,6 +10,7 @@ import re
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, MutableMapping
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -19,6 +20,7 @@ import uvicorn
 from fastapi import FastAPI, Response
 from pydantic import BaseModel
 
+from benchmarks import floor
 from tests.server_process import ended, until
 
 if TYPE_CHECKING:
@@ -87,7 +89,7 @@ _POOL: "list[asyncpg.Pool[Any]]" = []
 async def app(
     scope: Message, receive: Callable[[], Awaitable[Message]], send: Callable[[Message], Awaitable[None]]
 ) -> None:
-    """`/minimap`, `/minimap-wide`, `/minimap-as-text` and `/chat`, whose bodies are those of the routes, and `/header`."""
+    """`/minimap`, `/minimap-wide`, `/minimap-as-text` and `/chat`, whose bodies are the routes'; and `/header`."""
     assert scope["type"] == "http"
     if scope["path"] == "/header":
         await header_app(scope, receive, send)
@@ -98,11 +100,13 @@ async def app(
         message = await receive()
         body += message.get("body", b"")
         more = message.get("more_body", False)
-    routes = {
+    routes: dict[str, Callable[[Body], Awaitable[bytes]]] = {
         "/minimap": _minimap,
         "/minimap-wide": _wide_minimap,
         "/minimap-as-text": _minimap_as_text,
         "/chat": _chat,
+        "/floor/spans": partial(_by_hand, floor.spans),
+        "/floor/chat": partial(_by_hand, floor.chat),
     }
     answer = await routes[scope["path"]](orjson.loads(body))
     headers = [(b"content-type", b"application/json"), (b"content-length", str(len(answer)).encode())]
@@ -115,6 +119,11 @@ async def _project(connection: Connection, body: Body) -> int:
         "select project_id from project where entity = $1 and name = $2", *body["project_id"].split("/")
     )
     return found
+
+
+async def _by_hand(answer: Callable[[Connection, int, Body], Awaitable[bytes]], body: Body) -> bytes:
+    async with _POOL[0].acquire() as connection:
+        return await answer(connection, await _project(connection, body), body)
 
 
 async def _minimap(body: Body) -> bytes:
@@ -208,6 +217,13 @@ def _start(dsn: str, log_file: Path) -> "subprocess.Popen[bytes]":
 @contextlib.asynccontextmanager
 async def serving_baseline(dsn: str, log_file: Path) -> AsyncIterator[str]:
     """The application in a process of its own; its URL."""
+    async with baseline_process(dsn, log_file) as (url, _):
+        yield url
+
+
+@contextlib.asynccontextmanager
+async def baseline_process(dsn: str, log_file: Path) -> AsyncIterator[tuple[str, int]]:
+    """The same; its URL and the process's id."""
     process = _start(dsn, log_file)
 
     def found() -> "re.Match[str] | None":
@@ -217,7 +233,7 @@ async def serving_baseline(dsn: str, log_file: Path) -> AsyncIterator[str]:
         await until(lambda: found() is not None or process.poll() is not None)
         address = found()
         assert address, log_file.read_text()
-        yield address[1]
+        yield address[1], process.pid
     finally:
         process.terminate()
         await ended(process)

@@ -22,6 +22,9 @@ DAY_NS = 86_400 * 10**9
 HISTORY = 12
 """How many of the newest messages an LLM call repeats."""
 
+_SHORT_HISTORY = 5
+"""The same in even traffic."""
+
 LONG_CONVERSATION_TURNS = 60
 """The first conversation has this many, so that a chat page of 50 is full."""
 
@@ -63,6 +66,18 @@ def traffic(conversations: int) -> Traffic:
     Random("order").shuffle(order)
     iterators = [iter(turns) for turns in queues]
     return Traffic(ids, [next(iterators[number]) for number in order])
+
+
+def even_traffic(conversations: int, turns: int, spans: int, *, prefix: str = "conversation-even") -> Traffic:
+    """Each conversation with exactly so many traces of exactly so many spans; a span has 3 kB on average."""
+    ids = [f"{prefix}-{number}" for number in range(conversations)]
+    found = []
+    for id_ in ids:
+        random, history = Random(id_), list[dict[str, Any]]()
+        for turn in range(turns):
+            at_ns = T0_NS + turn * 600 * 10**9
+            found.append(_cut(_Turn(random, id_, at_ns, history, repeats=_SHORT_HISTORY).spans(steps=spans), spans))
+    return Traffic(ids, found)
 
 
 def long_trace(spans: int) -> list[Span]:
@@ -111,11 +126,20 @@ def _conversation(number: int, conversation_id: str) -> Iterator[list[Span]]:
 class _Turn:
     """One trace: an agent asks its model, calls tools, asks again, until it answers."""
 
-    def __init__(self, random: Random, conversation_id: str, at_ns: int, history: list[dict[str, Any]]) -> None:
+    def __init__(
+        self,
+        random: Random,
+        conversation_id: str,
+        at_ns: int,
+        history: list[dict[str, Any]],
+        *,
+        repeats: int = HISTORY,
+    ) -> None:
         self._random = random
         self._conversation_id = conversation_id
         self._at_ns = at_ns
         self._history = history
+        self._repeats = repeats
         self._trace_id = random.getrandbits(128).to_bytes(16)
         self._agent = random.choice(AGENTS)
         self._model = random.choice(MODELS)
@@ -133,7 +157,7 @@ class _Turn:
         return [*below, root]
 
     def _chat(self, parent: bytes) -> Span:
-        asked = json.dumps(self._history[-HISTORY:], ensure_ascii=False)
+        asked = json.dumps(self._history[-self._repeats :], ensure_ascii=False)
         self._say("assistant", self._text(5.5))
         return self._span(
             "chat",

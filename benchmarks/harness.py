@@ -18,6 +18,9 @@ import orjson
 
 from tests.server_process import ServerProcess, serving
 
+_KEPT_S = 3
+"""Servers close connections that are idle for longer."""
+
 Work = Callable[[int], Awaitable[None]]
 """One run of something, given the round's number."""
 
@@ -58,15 +61,19 @@ class Door:
     def __init__(self, url: str) -> None:
         parts = urlsplit(url)
         self._connection = http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=600)
+        self._used = 0.0
 
     def post(self, path: str, body: bytes, **headers: str) -> bytes:
         given = {"content-type": "application/json", **{name.replace("_", "-"): text for name, text in headers.items()}}
         # OTLP's project header is the one whose name has an underscore.
         if "project_id" in headers:
             given["project_id"] = given.pop("project-id")
+        if time.monotonic() - self._used > _KEPT_S:
+            self._connection.close()  # Opened again by the request.
         self._connection.request("POST", path, body, given)
         response = self._connection.getresponse()
         answer = response.read()
+        self._used = time.monotonic()
         if response.status != 200:
             raise AssertionError(f"{path} answered {response.status}: {answer[:500]!r}")
         return answer
