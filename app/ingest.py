@@ -159,7 +159,9 @@ async def store_spans(
             del by_key[key]
     messages = await logs.logs_by_trace(writer, project_id, trace_ids, MESSAGE_EVENTS)
     understood = [(_with_logs(by_key[key], messages.get(key)), by_key[key].raw.raw) for key in sorted(by_key)]
-    changed = await spans.upsert_spans(writer, project_id, understood, rewrite=rewrite)
+    new = {trace_id: trace for trace_id, trace in locked.items() if trace.is_new}
+    begun = derive.begin(project_id, new, [span for span, _ in understood if span.trace_id in new])
+    changed = await spans.upsert_spans(writer, project_id, understood, rewrite=rewrite, new_traces=new)
     if not changed and not lost:
         return
     counts = Counter(trace_id for trace_id, _ in changed)
@@ -170,7 +172,7 @@ async def store_spans(
     }
     await traces.add_waiting_spans(writer, project_id, waiting)
     changed_traces = [locked[trace_id] for trace_id in sorted((counts.keys() | lost) - waiting.keys())]
-    await derive.rebuild(writer, project_id, changed_traces, known=(span for span, _ in understood))
+    await derive.rebuild(writer, project_id, changed_traces, begun=begun)
     await _judge_answers(writer, project_id, {span.response_id for span, _ in understood} - {""})
 
 

@@ -28,9 +28,9 @@ def _load(session: Any, path: str) -> None:  # noqa: ANN401 - chdb has no types
 
 
 def _read(session: Any, ids: list[str]) -> int:  # noqa: ANN401
-    """The answer as ClickHouse's own compact JSON; how many rows it has."""
+    """The answer as ClickHouse's own JSON, an object for each span like ours; how many rows it has."""
     quoted = ", ".join(f"'{id_}'" for id_ in ids)
-    answer = session.query(_READ.format(ids=quoted), "JSONCompact")
+    answer = session.query(_READ.format(ids=quoted), "JSON")
     if not answer.bytes():
         raise AssertionError("no answer")
     return int(answer.rows_read())

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from typing import TypeVar
+from typing import Generic, TypeVar
 
 T = TypeVar("T")
 
@@ -12,6 +12,19 @@ LARGE = 200
 
 _THREADS = ThreadPoolExecutor(max_workers=2, thread_name_prefix="turngraph-aside")
 """Few: each may keep the loop from running for 5 ms at a time (the interpreter's switch interval)."""
+
+
+class Begun(Generic[T]):
+    """Work that is done while its owner waits for something else, PostgreSQL for the most part. What is not about so
+    many spans is done when it is asked for: a thread would cost more than it spares.
+    """
+
+    def __init__(self, size: int, work: Callable[[], T]) -> None:
+        self._work = work
+        self._done = asyncio.get_running_loop().run_in_executor(_THREADS, work) if size >= LARGE else None
+
+    async def result(self) -> T:
+        return self._work() if self._done is None else await self._done
 
 
 async def aside(size: int, work: Callable[[], T]) -> T:

@@ -50,6 +50,12 @@ def rows_json(rows: Iterable[dict[str, Any]]) -> str:
     return orjson.dumps(found, default=tuple).decode() if found else ""
 
 
+def joined_rows(parts: Iterable[str]) -> str:
+    """What `rows_json` would have made of all rows of the parts."""
+    some = [part for part in parts if part]
+    return some[0] if len(some) == 1 else "[" + ",".join(part[1:-1] for part in some) + "]" if some else ""
+
+
 async def upsert_rows(writer: Writer, table: type[SQLModel], rows: str) -> None:
     """Insert or overwrite rows by their primary key, given by `rows_json`; unchanged rows are not written."""
     if rows:

@@ -5,13 +5,15 @@ One way for all who change one of these: ingest, links, reprojection, a changed 
 """
 
 from collections.abc import Collection, Iterable, Mapping
+from typing import NamedTuple
 
 from db import conversations, locks, projects, spans, traces, turns
-from db.aside import aside
-from db.engine import Database, Row, Writer
+from db.aside import Begun, aside
+from db.engine import Database, Writer
 from db.locks import LockedTrace
+from db.turns import TurnRows
 from domain.projection import PROJECTION_VERSION, turns_of_trace
-from domain.records import SpanRecord, TurnRecord
+from domain.records import SpanRecord
 
 LONG_TRACE_SPANS = 1000
 """From so many spans on, a trace is not projected again for each request that adds to it."""
@@ -47,23 +49,36 @@ async def settle(database: Database, project_id: int) -> None:
         pass
 
 
+class Assembled(NamedTuple):
+    """All turns of some traces, as rows, and how many spans those of the traces have that are long."""
+
+    rows: TurnRows
+    lengths: dict[str, int]
+
+
+def begin(project_id: int, new: Mapping[str, LockedTrace], known: Collection[SpanRecord]) -> Begun[Assembled]:
+    """The turns of new traces, of which these are all spans: they can be made while the spans are being stored."""
+    return Begun(len(known), lambda: _assembled(project_id, new, known))
+
+
 async def rebuild(
-    writer: Writer, project_id: int, changed: Collection[LockedTrace], *, known: Iterable[SpanRecord] = ()
+    writer: Writer, project_id: int, changed: Collection[LockedTrace], *, begun: Begun[Assembled] | None = None
 ) -> None:
     """Make the turns of these traces anew, and roll up the conversations that had or have one.
 
-    `known` holds all spans of the traces that are new; those of the others are read back. Conversations are locked
-    after all traces, both sorted: two requests never wait for each other.
+    `begun` has the turns of those that are new; the spans of the others are read back. Conversations are locked after
+    all traces, both sorted: two requests never wait for each other.
     """
     if not changed:
         return
     by_id = {trace.trace_id: trace for trace in changed}
-    new = {trace.trace_id for trace in changed if trace.is_new}
-    stored = sorted(by_id.keys() - new)
-    rows = await spans.rows_by_trace(writer, project_id, stored) if stored else []
-    added = [span for span in known if span.trace_id in new]
-    assembled, lengths = await aside(len(rows) + len(added), lambda: _assembled(by_id, rows, added))
-    touched = await turns.replace_turns(writer, project_id, sorted(by_id), assembled)
+    turn_rows, lengths = await _read_back(
+        writer, project_id, {trace_id: trace for trace_id, trace in by_id.items() if not (begun and trace.is_new)}
+    )
+    if begun:
+        new = await begun.result()
+        turn_rows, lengths = TurnRows.joined(turn_rows, new.rows), lengths | new.lengths
+    touched = await turns.replace_turns(writer, project_id, sorted(by_id), turn_rows)
     named = sorted(touched - {""})
     if named:
         await locks.lock_conversations(writer, project_id, named)
@@ -84,21 +99,21 @@ async def rebuild(
         await traces.set_projection_version(writer, project_id, later)
 
 
-def _assembled(
-    locked: Mapping[str, LockedTrace], rows: Iterable[Row], added: Iterable[SpanRecord]
-) -> tuple[list[TurnRecord], dict[str, int]]:
-    """All turns of the traces, and how many spans the long ones have."""
+async def _read_back(writer: Writer, project_id: int, stored: Mapping[str, LockedTrace]) -> Assembled:
+    rows = await spans.rows_by_trace(writer, project_id, sorted(stored)) if stored else []
+    return await aside(len(rows), lambda: _assembled(project_id, stored, map(spans.from_row, rows)))
+
+
+def _assembled(project_id: int, locked: Mapping[str, LockedTrace], found: Iterable[SpanRecord]) -> Assembled:
     by_trace: dict[str, list[SpanRecord]] = {}
-    for row in rows:
-        by_trace.setdefault(row["trace_id"], []).append(spans.from_row(row))
-    for span in added:
+    for span in found:
         by_trace.setdefault(span.trace_id, []).append(span)
     assembled = [
         turn
-        for trace_id, found in sorted(by_trace.items())
+        for trace_id, group in sorted(by_trace.items())
         for turn in turns_of_trace(
-            trace_id, found, locked[trace_id].linked_conversation_id, locked[trace_id].untagged_traces
+            trace_id, group, locked[trace_id].linked_conversation_id, locked[trace_id].untagged_traces
         )
     ]
-    lengths = {trace_id: len(found) for trace_id, found in by_trace.items() if len(found) >= LONG_TRACE_SPANS}
-    return assembled, lengths
+    lengths = {trace_id: len(group) for trace_id, group in by_trace.items() if len(group) >= LONG_TRACE_SPANS}
+    return Assembled(TurnRows.of(project_id, assembled), lengths)

@@ -6,6 +6,7 @@ Python time. The SQLModel tables say what the columns are, and bulk statements a
 
 import asyncio
 import contextlib
+import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from typing import Any, Protocol, TypeVar
 
@@ -13,6 +14,8 @@ import asyncpg
 import orjson
 
 from domain.errors import DatabaseUnavailable, InvalidDatabaseUrl
+
+log = logging.getLogger("turngraph.database")
 
 T = TypeVar("T")
 
@@ -120,6 +123,7 @@ class Database:
             async with self._pool.acquire(timeout=ACQUIRE_TIMEOUT_S) as connection:
                 yield connection
         except _LOST as error:
+            _note(error)
             raise DatabaseUnavailable from error
 
     @contextlib.asynccontextmanager
@@ -146,9 +150,16 @@ class Database:
                     return await work(writer)
             except _CONFLICTS as error:
                 if attempt == _ATTEMPTS:
+                    _note(error)
                     raise DatabaseUnavailable from error
                 await asyncio.sleep(0.02 * 2**attempt)
         raise AssertionError("unreachable")
+
+
+def _note(error: Exception) -> None:
+    """Whoever waits is told to try again; what the operator must know is here. Details can hold what was sent."""
+    said = str(error).partition("\n")[0]
+    log.warning("PostgreSQL did not answer: %s %s", type(error).__name__, said)
 
 
 async def _reset(connection: "asyncpg.Connection[Any]") -> None:

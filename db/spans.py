@@ -4,16 +4,26 @@ from collections.abc import Collection, Container, Iterable, Iterator, Mapping, 
 from dataclasses import MISSING, fields
 from datetime import datetime
 from hashlib import blake2b
+from operator import attrgetter
 from typing import Any
 
 import orjson
 
-from db.aside import aside
+from db.aside import Begun, aside
 from db.bulk import rows_json, upsert_statement
 from db.engine import Reader, Row, Writer, by_key
 from db.models import Span
 from db.packing import pack, unpack
-from domain.records import Compaction, InputMessage, SpanContent, SpanRecord, Status, ToolRequest, ToolResponse
+from domain.records import (
+    EMPTY_CONTENT,
+    Compaction,
+    InputMessage,
+    SpanContent,
+    SpanRecord,
+    Status,
+    ToolRequest,
+    ToolResponse,
+)
 
 SCALARS = tuple(field.name for field in fields(SpanRecord) if field.name != "content")
 """The columns of a span that are its record's fields."""
@@ -21,6 +31,8 @@ SCALARS = tuple(field.name for field in fields(SpanRecord) if field.name != "con
 _DEFAULTS = {field.name: () if field.default is MISSING else field.default for field in fields(SpanContent)}
 _TUPLES = {"tool_requests": ToolRequest, "tool_responses": ToolResponse, "compactions": Compaction}
 _COLUMNS = ", ".join(f"s.{name}" for name in SCALARS)
+_scalars = attrgetter(*SCALARS)
+_content_values = attrgetter(*_DEFAULTS)
 
 _INSTANTS = ("started_at", "ended_at")
 
@@ -29,7 +41,13 @@ SpanKey = tuple[str, str]
 
 
 def _digest(content: SpanContent) -> str:
-    kept = {name: value for name, default in _DEFAULTS.items() if (value := getattr(content, name)) != default}
+    if content is EMPTY_CONTENT:
+        return ""
+    kept = {
+        name: value
+        for (name, default), value in zip(_DEFAULTS.items(), _content_values(content), strict=True)
+        if value != default
+    }
     return orjson.dumps(kept, default=tuple).decode() if kept else ""
 
 
@@ -69,15 +87,22 @@ def records_of(columns: Mapping[str, Sequence[Any]]) -> list[SpanRecord]:
 
 
 async def upsert_spans(
-    writer: Writer, project_id: int, spans: Sequence[tuple[SpanRecord, bytes]], *, rewrite: bool = False
+    writer: Writer,
+    project_id: int,
+    spans: Sequence[tuple[SpanRecord, bytes]],
+    *,
+    rewrite: bool = False,
+    new_traces: Container[str] = (),
 ) -> set[SpanKey]:
     """Store spans with their raw bytes, the last writer winning; the keys of those that changed are returned.
 
     The keys must be distinct. A span that was stored from the same bytes is left alone, unless `rewrite` asks for
-    all (after the rules that read the bytes have changed).
+    all (after the rules that read the bytes have changed). None of those of `new_traces` is stored.
     """
     if not spans:
         return set()
+    new = [item for item in spans if item[0].trace_id in new_traces]
+    packed = Begun(len(new), lambda: _bodies(new))
     changed = await writer.fetch(
         upsert_statement(
             Span, "true" if rewrite else "span.raw_hash <> excluded.raw_hash", "span.trace_id, span.span_id"
@@ -85,7 +110,10 @@ async def upsert_spans(
         await aside(len(spans), lambda: rows_json(_span_rows(project_id, spans))),
     )
     keys: set[SpanKey] = {(row["trace_id"], row["span_id"]) for row in changed}
-    bodies = await aside(len(keys), lambda: _bodies(spans, keys))
+    others = [
+        item for item in spans if item[0].trace_id not in new_traces and (item[0].trace_id, item[0].span_id) in keys
+    ]
+    bodies = sorted(await packed.result() + await aside(len(others), lambda: _bodies(others)))
     if bodies:
         await writer.execute(
             """
@@ -100,19 +128,15 @@ async def upsert_spans(
 
 def _span_rows(project_id: int, spans: Iterable[tuple[SpanRecord, bytes]]) -> Iterator[dict[str, Any]]:
     for span, raw in spans:
-        row = {name: getattr(span, name) for name in SCALARS}
+        row = dict(zip(SCALARS, _scalars(span), strict=True))
         row["project_id"] = project_id
         row["duration_ms"] = span.duration_ms
         row["raw_hash"] = int.from_bytes(blake2b(raw, digest_size=8).digest(), "big", signed=True)
         yield row
 
 
-def _bodies(spans: Iterable[tuple[SpanRecord, bytes]], keys: Container[SpanKey]) -> list[tuple[str, str, str, bytes]]:
-    return sorted(
-        (span.trace_id, span.span_id, _digest(span.content), pack(raw))
-        for span, raw in spans
-        if (span.trace_id, span.span_id) in keys
-    )
+def _bodies(spans: Iterable[tuple[SpanRecord, bytes]]) -> list[tuple[str, str, str, bytes]]:
+    return [(span.trace_id, span.span_id, _digest(span.content), pack(raw)) for span, raw in spans]
 
 
 async def delete_spans(writer: Writer, project_id: int, keys: Sequence[SpanKey]) -> None:

@@ -3,17 +3,17 @@
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import fields
 from datetime import datetime
-from operator import itemgetter
+from operator import attrgetter, itemgetter
 from typing import Any, NamedTuple
 
-from db.aside import aside
-from db.bulk import rows_json, upsert_rows
+from db.bulk import joined_rows, rows_json, upsert_rows
 from db.engine import Reader, Row, Writer, by_key
 from db.models import Message, Turn
 from domain.records import MessageRecord, MessageView, TurnRecord
 
 _TURN_COLUMNS = (*(field.name for field in fields(TurnRecord) if field.name != "messages"), "message_count")
 _MESSAGE_COLUMNS = tuple(field.name for field in fields(MessageRecord))
+_message_values = attrgetter(*_MESSAGE_COLUMNS)
 _TURNS = ", ".join(f"t.{name}" for name in _TURN_COLUMNS)
 MESSAGE_USAGE = ("usage_by_model", "usage_choices")
 """The columns of a message that are JSON."""
@@ -30,13 +30,34 @@ class TurnPosition(NamedTuple):
     trace_id: str
 
 
-async def replace_turns(
-    writer: Writer, project_id: int, trace_ids: Sequence[str], turns: Sequence[TurnRecord]
-) -> set[str]:
-    """Make `turns` all the turns of these traces; the ids of the conversations that had or have one are returned.
+class TurnRows(NamedTuple):
+    """Turns and their messages, ready to be written."""
+
+    counts: dict[TurnKey, int]
+    """How many messages each turn has."""
+    turns: str
+    messages: str
+
+    @classmethod
+    def of(cls, project_id: int, turns: Sequence[TurnRecord]) -> "TurnRows":
+        counts = {(turn.conversation_id, turn.trace_id): len(turn.messages) for turn in turns}
+        return cls(counts, rows_json(_turn_rows(project_id, turns)), rows_json(_message_rows(project_id, turns)))
+
+    @classmethod
+    def joined(cls, one: "TurnRows", other: "TurnRows") -> "TurnRows":
+        return cls(
+            one.counts | other.counts,
+            joined_rows((one.turns, other.turns)),
+            joined_rows((one.messages, other.messages)),
+        )
+
+
+async def replace_turns(writer: Writer, project_id: int, trace_ids: Sequence[str], rows: TurnRows) -> set[str]:
+    """Make these all the turns of the traces; the ids of the conversations that had or have one are returned.
 
     Whoever calls holds the traces' locks. Rows that stay the same are not written.
     """
+    counts = rows.counts
     before = await writer.fetch(
         """
         select t.conversation_id, t.trace_id, t.message_rows
@@ -44,7 +65,6 @@ async def replace_turns(
         project_id,
         trace_ids,
     )
-    counts = {(turn.conversation_id, turn.trace_id): len(turn.messages) for turn in turns}
     shorter = [
         (row["conversation_id"], row["trace_id"], counts.get((row["conversation_id"], row["trace_id"]), 0))
         for row in before
@@ -72,10 +92,9 @@ async def replace_turns(
             project_id,
             *map(list, zip(*gone, strict=True)),
         )
-    size = sum(len(turn.messages) for turn in turns)
-    await upsert_rows(writer, Turn, await aside(size, lambda: rows_json(_turn_rows(project_id, turns))))
-    await upsert_rows(writer, Message, await aside(size, lambda: rows_json(_message_rows(project_id, turns))))
-    return {row["conversation_id"] for row in before} | {turn.conversation_id for turn in turns}
+    await upsert_rows(writer, Turn, rows.turns)
+    await upsert_rows(writer, Message, rows.messages)
+    return {row["conversation_id"] for row in before} | {conversation_id for conversation_id, _ in counts}
 
 
 def _turn_rows(project_id: int, turns: Iterable[TurnRecord]) -> Iterator[dict[str, Any]]:
@@ -88,7 +107,7 @@ def _message_rows(project_id: int, turns: Iterable[TurnRecord]) -> Iterator[dict
     for turn in turns:
         key = {"project_id": project_id, "conversation_id": turn.conversation_id, "trace_id": turn.trace_id}
         for position, message in enumerate(turn.messages):
-            yield {**{name: getattr(message, name) for name in _MESSAGE_COLUMNS}, **key, "position": position}
+            yield {**dict(zip(_MESSAGE_COLUMNS, _message_values(message), strict=True)), **key, "position": position}
 
 
 async def turns_by_conversation(
