@@ -103,7 +103,8 @@ async def roll_up(writer: Writer, project_id: int, conversation_ids: Sequence[st
                 where t.project_id = $1 and t.conversation_id = u.id group by 1
             ) f
         ) n
-        where c.project_id = $1 and c.conversation_id = u.id and r.turn_count > 0
+        where c.project_id = $1 and c.conversation_id = u.id and c.conversation_id = any($2::text[])
+        and r.turn_count > 0
         returning {_ROLLED_UP}""",  # noqa: S608 - our own column names
         project_id,
         conversation_ids,
@@ -111,7 +112,9 @@ async def roll_up(writer: Writer, project_id: int, conversation_ids: Sequence[st
     await writer.execute(
         """
         delete from conversation c where c.project_id = $1 and c.conversation_id = any($2::text[])
-        and not exists (select from turn t where t.project_id = $1 and t.conversation_id = c.conversation_id)""",
+        and not exists (
+            select from turn t where t.project_id = $1 and t.conversation_id = c.conversation_id offset 0
+        )""",
         project_id,
         conversation_ids,
     )

@@ -62,7 +62,7 @@ async def drop_stale(writer: Writer, project_id: int, conversation_ids: Sequence
         """
         delete from listing l where l.project_id = $1 and l.conversation_id = any($2::text[]) and not exists (
             select from conversation c where c.project_id = $1 and c.conversation_id = l.conversation_id
-            and (l.agent = '' or l.agent = any(c.agents collate "C"))
+            and (l.agent = '' or l.agent = any(c.agents collate "C")) offset 0
         )""",
         project_id,
         conversation_ids,

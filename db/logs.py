@@ -49,8 +49,10 @@ async def logs_by_trace(
     """
     rows = await reader.fetch(
         """
-        select l.trace_id, l.span_id, l.raw from unnest($2::text[]) u(trace_id)
-        join log_record l on l.project_id = $1 and l.trace_id = u.trace_id and l.trace_id <> ''
+        select l.trace_id, l.span_id, l.raw from unnest($2::text[]) u(trace_id) cross join lateral (
+            select * from log_record l
+            where l.project_id = $1 and l.trace_id = u.trace_id and l.trace_id <> '' offset 0
+        ) l
         where l.event_name = any($3::text[]) and l.span_id <> ''
         order by l.trace_id, l.span_id, l.recorded_at, l.sequence, l.log_id""",
         project_id,
@@ -67,8 +69,10 @@ async def logs_by_response(reader: Reader, project_id: int, response_ids: Sequen
     """Records that name an answer instead of a span, by the answer's id. Served by ix_log_record_response."""
     rows = await reader.fetch(
         """
-        select l.response_id, l.log_id, l.recorded_at, l.raw from unnest($2::text[]) u(response_id)
-        join log_record l on l.project_id = $1 and l.response_id = u.response_id and l.response_id <> ''
+        select l.* from unnest($2::text[]) u(response_id) cross join lateral (
+            select l.response_id, l.log_id, l.recorded_at, l.raw from log_record l
+            where l.project_id = $1 and l.response_id = u.response_id and l.response_id <> '' offset 0
+        ) l
         order by l.log_id""",
         project_id,
         response_ids,
@@ -161,7 +165,8 @@ async def move_records(writer: Writer, project_id: int, trace_ids: Mapping[str, 
         """
         update log_record l set derived_trace_id = u.trace_id
         from unnest($2::text[], $3::text[]) u(log_id, trace_id)
-        where l.project_id = $1 and l.log_id = u.log_id and l.derived_trace_id <> u.trace_id""",
+        where l.project_id = $1 and l.log_id = u.log_id and l.log_id = any($2::text[])
+        and l.derived_trace_id <> u.trace_id""",
         project_id,
         *map(list, zip(*sorted(trace_ids.items()), strict=True)),
     )

@@ -45,8 +45,10 @@ async def own_prices_by_model(reader: Reader, project_id: int, models: Sequence[
     """All prices that the project has set for the models, by date. Served by the primary key."""
     rows = await reader.fetch(
         f"""
-        select p.model, p.effective_at, {_PRICES}
-        from unnest($2::text[]) u(model) join model_price p on p.project_id = $1 and p.model = u.model
+        select p.* from unnest($2::text[]) u(model) cross join lateral (
+            select p.model, p.effective_at, {_PRICES} from model_price p
+            where p.project_id = $1 and p.model = u.model offset 0
+        ) p
         order by p.model, p.effective_at""",  # noqa: S608
         project_id,
         models,

@@ -145,7 +145,8 @@ async def delete_spans(writer: Writer, project_id: int, keys: Sequence[SpanKey])
         await writer.execute(
             f"""
             delete from {table} s using unnest($2::text[], $3::text[]) u(trace_id, span_id)
-            where s.project_id = $1 and s.trace_id = u.trace_id and s.span_id = u.span_id""",  # noqa: S608
+            where s.project_id = $1 and s.trace_id = u.trace_id and s.span_id = u.span_id
+            and s.trace_id = any($2::text[])""",  # noqa: S608
             project_id,
             *map(list, zip(*sorted(keys), strict=True)),
         )
@@ -155,8 +156,10 @@ async def rows_by_trace(reader: Reader, project_id: int, trace_ids: Iterable[str
     """All spans of the traces with their content, for `from_row`. Served by the primary keys."""
     return await reader.fetch(
         f"""
-        select {_COLUMNS}, c.digest
-        from span s join span_content c using (project_id, trace_id, span_id)
+        select {_COLUMNS}, c.digest from span s cross join lateral (
+            select c.digest from span_content c
+            where c.project_id = $1 and c.trace_id = s.trace_id and c.span_id = s.span_id limit 1
+        ) c
         where s.project_id = $1 and s.trace_id = any($2::text[]) order by s.trace_id, s.span_id""",  # noqa: S608
         project_id,
         list(trace_ids),
@@ -316,8 +319,11 @@ async def spans_by_response(reader: Reader, project_id: int, response_ids: Seque
     """The id of the span that brought each answer, the first where several report it. Served by ix_span_response."""
     rows = await reader.fetch(
         """
-        select distinct on (s.response_id) s.response_id, s.span_id from unnest($2::text[]) u(response_id)
-        join span s on s.project_id = $1 and s.response_id = u.response_id and s.response_id <> ''
+        select distinct on (s.response_id) s.response_id, s.span_id
+        from unnest($2::text[]) u(response_id) cross join lateral (
+            select s.response_id, s.started_at, s.span_id from span s
+            where s.project_id = $1 and s.response_id = u.response_id and s.response_id <> '' offset 0
+        ) s
         order by s.response_id, s.started_at, s.span_id""",
         project_id,
         response_ids,
@@ -331,8 +337,12 @@ async def tagged_traces(reader: Reader, project_id: int, trace_ids: Sequence[str
     """
     rows = await reader.fetch(
         """
-        select s.trace_id, bool_or(s.conversation_id <> '') as is_tagged from unnest($2::text[]) u(trace_id)
-        join span s on s.project_id = $1 and s.trace_id = u.trace_id group by s.trace_id""",
+        select s.trace_id, bool_or(s.conversation_id <> '') as is_tagged
+        from unnest($2::text[]) u(trace_id) cross join lateral (
+            select s.trace_id, s.conversation_id from span s
+            where s.project_id = $1 and s.trace_id = u.trace_id offset 0
+        ) s
+        group by s.trace_id""",
         project_id,
         trace_ids,
     )

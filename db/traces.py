@@ -150,7 +150,7 @@ async def set_lengths(writer: Writer, project_id: int, lengths: Mapping[str, int
             """
             update trace t set projected_spans = u.length, waiting_spans = 0
             from unnest($2::text[], $3::bigint[]) u(trace_id, length)
-            where t.project_id = $1 and t.trace_id = u.trace_id""",
+            where t.project_id = $1 and t.trace_id = u.trace_id and t.trace_id = any($2::text[])""",
             project_id,
             list(lengths),
             list(lengths.values()),
@@ -164,7 +164,7 @@ async def add_waiting_spans(writer: Writer, project_id: int, counts: Mapping[str
             """
             update trace t set waiting_spans = t.waiting_spans + u.spans
             from unnest($2::text[], $3::bigint[]) u(trace_id, spans)
-            where t.project_id = $1 and t.trace_id = u.trace_id""",
+            where t.project_id = $1 and t.trace_id = u.trace_id and t.trace_id = any($2::text[])""",
             project_id,
             list(counts),
             list(counts.values()),

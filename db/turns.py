@@ -60,8 +60,10 @@ async def replace_turns(writer: Writer, project_id: int, trace_ids: Sequence[str
     counts = rows.counts
     before = await writer.fetch(
         """
-        select t.conversation_id, t.trace_id, t.message_rows
-        from unnest($2::text[]) u(trace_id) join turn t on t.project_id = $1 and t.trace_id = u.trace_id""",
+        select t.* from unnest($2::text[]) u(trace_id) cross join lateral (
+            select t.conversation_id, t.trace_id, t.message_rows from turn t
+            where t.project_id = $1 and t.trace_id = u.trace_id offset 0
+        ) t""",
         project_id,
         trace_ids,
     )
@@ -80,7 +82,7 @@ async def replace_turns(writer: Writer, project_id: int, trace_ids: Sequence[str
             """
             delete from message m using unnest($2::text[], $3::text[], $4::int[]) u(conversation_id, trace_id, kept)
             where m.project_id = $1 and m.conversation_id = u.conversation_id and m.trace_id = u.trace_id
-            and m.position >= u.kept""",
+            and m.position >= u.kept and m.conversation_id = any($2::text[]) and m.trace_id = any($3::text[])""",
             project_id,
             *map(list, zip(*shorter, strict=True)),
         )
@@ -88,7 +90,8 @@ async def replace_turns(writer: Writer, project_id: int, trace_ids: Sequence[str
         await writer.execute(
             """
             delete from turn t using unnest($2::text[], $3::text[]) u(conversation_id, trace_id)
-            where t.project_id = $1 and t.conversation_id = u.conversation_id and t.trace_id = u.trace_id""",
+            where t.project_id = $1 and t.conversation_id = u.conversation_id and t.trace_id = u.trace_id
+            and t.conversation_id = any($2::text[]) and t.trace_id = any($3::text[])""",
             project_id,
             *map(list, zip(*gone, strict=True)),
         )
@@ -224,8 +227,10 @@ async def usage_by_conversation(
     """
     rows = await reader.fetch(
         """
-        select t.conversation_id, t.started_at, t.usage_by_model
-        from unnest($2::text[]) u(id) join turn t on t.project_id = $1 and t.conversation_id = u.id""",
+        select t.* from unnest($2::text[]) u(id) cross join lateral (
+            select t.conversation_id, t.started_at, t.usage_by_model from turn t
+            where t.project_id = $1 and t.conversation_id = u.id offset 0
+        ) t""",
         project_id,
         conversation_ids,
     )

@@ -29,9 +29,12 @@ class Queries:
     """The statements that the application ran, while recording."""
 
     statements: list[str] = field(default_factory=list)
+    calls: list[tuple[str, tuple[Any, ...]]] = field(default_factory=list)
+    """The same with their arguments."""
 
     def record(self, query: Any) -> None:
         self.statements.append(" ".join(query.query.split()))
+        self.calls.append((query.query, query.args))
 
 
 @pytest.fixture(scope="session")

@@ -1,0 +1,66 @@
+"""Plans of statements about a project that PostgreSQL knows nothing of yet, beside one that has nearly all rows.
+
+It then expects one row of the project at most, so to read all of the project's rows for each key looks as cheap as to
+look the key up, and takes minutes once there are ten thousand.
+"""
+
+from typing import Any
+
+import pytest
+
+from db.engine import Database
+from tests.client import Client, Sent
+from tests.conftest import Queries
+from tests.test_query_counts import DETAILED, spans_of
+
+OLD = "acme/old"
+
+
+def nodes(plan: dict[str, Any]) -> list[dict[str, Any]]:
+    return [plan, *(node for below in plan.get("Plans", ()) for node in nodes(below))]
+
+
+async def plans(database: Database, queries: Queries) -> list[tuple[str, dict[str, Any]]]:
+    """Each statement that was recorded, with its plan, had the tables no rows that are quicker read one by one."""
+    calls = [(text, args) for text, args in queries.calls if " " in text.strip() and not text.startswith("set ")]
+    found = []
+    async with database.write() as writer:
+        await writer.execute("set local enable_seqscan = off")
+        for text, args in calls:
+            if text.split(maxsplit=1)[0].lower() in ("select", "insert", "update", "delete", "with"):
+                found.append((text, (await writer.fetchval(f"explain (format json) {text}", *args))[0]["Plan"]))
+    return found
+
+
+@pytest.fixture
+async def old_project(client: Client, database: Database) -> None:
+    await client.send(*(span for number in range(50) for span in spans_of(number)), project=OLD)
+    async with database.read() as reader:
+        await reader.fetch("analyze")
+
+
+@pytest.mark.usefixtures("old_project")
+async def test_a_new_project_is_not_read_as_a_whole(client: Client, database: Database, queries: Queries) -> None:
+    queries.calls.clear()
+    spans: list[Sent] = [span for number in range(5) for span in spans_of(number)]
+    await client.send(*spans[::2])
+    await client.send(*spans[1::2])
+    await client.chat("c01")
+    await client.spans(["c01", "c02"])
+    await client.in_project(
+        f"conversations {{ edges {{ node {{ cost {{ totalUsd }} turns {{ edges {{ node {{ {DETAILED} }} }} }} }} }} }}"
+    )
+    planned = await plans(database, queries)
+    assert {text.split()[2] for text, _ in planned if text.split()[0] == "insert"} >= {"span", "turn", "message"}
+    read_whole = [
+        (text, node)
+        for text, plan in planned
+        for node in nodes(plan)
+        if "Join Filter" in node and any(_by_project_alone(below) for below in nodes(node))
+    ]
+    assert read_whole == []
+
+
+def _by_project_alone(node: dict[str, Any]) -> bool:
+    condition = node.get("Index Cond", "")
+    return condition.startswith("(project_id = ") and " AND " not in condition and node["Relation Name"] != "project"
