@@ -3,6 +3,7 @@
 These tests are not part of `make test`; `make test-browser` runs them, and fails where there is no browser.
 """
 
+import json
 import os
 import shutil
 from collections.abc import AsyncIterator
@@ -19,7 +20,7 @@ from app.main import create_app
 from app.routes.pages import STATIC_DIR
 from app.settings import Settings
 from db.engine import Database
-from tests.client import Client
+from tests.client import Client, Sent, said
 from tests.listening import listening
 
 HERE = Path(__file__).parent
@@ -128,4 +129,20 @@ async def serious_violations(page: Page, axe: str) -> list[str]:
         for violation in found["violations"]
         if violation["impact"] in {"serious", "critical"}
         for node in violation["nodes"]
+    ]
+
+
+def turns(first: int, last: int, conversation: str = "c1") -> list[Sent]:
+    """Turns of a question and an answer, a minute apart."""
+    return [
+        said(
+            f"{number:x}",
+            json.dumps([{"role": "assistant", "content": f"Answer {number}. " * 40}]),
+            conversation=conversation,
+            trace=f"{number:x}",
+            start=number * 60_000,
+            end=number * 60_000 + 100,
+            attributes={"gen_ai.input.messages": json.dumps([{"role": "user", "content": f"Question {number}"}])},
+        )
+        for number in range(first, last + 1)
     ]

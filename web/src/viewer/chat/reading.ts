@@ -30,6 +30,8 @@ export function useReading(turns: readonly TurnPartsFragment[], place: Place): R
   /** The turn that the last step led to, until one scrolls: the next step starts there, however soon it comes. */
   const led = useRef<string | null>(null);
   const anchor = useRef<{ turn: string; top: number } | null>(null);
+  /** The height last told of: the browser tells late that one scrolled, and the end may have moved since. */
+  const height = useRef(0);
   const [turn, setTurn] = useState<string | null>(null);
   const [unseen, setUnseen] = useState(0);
   const count = useRef(0);
@@ -63,7 +65,8 @@ export function useReading(turns: readonly TurnPartsFragment[], place: Place): R
     const wanted = goal.current;
     if (!box || !wanted) return;
     if (wanted.at === 'end') {
-      box.scrollTop = box.scrollHeight;
+      height.current = box.scrollHeight;
+      box.scrollTop = height.current;
       return;
     }
     const section = sections().find((one) => one.dataset['turn'] === wanted.turn);
@@ -81,12 +84,12 @@ export function useReading(turns: readonly TurnPartsFragment[], place: Place): R
       if (goal.current?.at === 'turn') goal.current = null;
     };
     const scrolled = () => {
-      const rest = box.scrollHeight - box.scrollTop - box.clientHeight;
+      const isNear = isNearEnd(box, height.current);
       if (goal.current?.at !== 'turn') {
-        goal.current = rest < NEAR_END ? { at: 'end' } : null;
+        goal.current = isNear ? { at: 'end' } : null;
         led.current = null;
       }
-      if (rest < NEAR_END) setUnseen(0);
+      if (isNear) setUnseen(0);
       track();
     };
     box.addEventListener('scroll', scrolled, { passive: true });
@@ -104,6 +107,10 @@ export function useReading(turns: readonly TurnPartsFragment[], place: Place): R
   useEffect(() => {
     if (!isShown || !content.current) return undefined;
     const sizes = new ResizeObserver(() => {
+      const box = scroller.current;
+      if (!box) return;
+      if (!goal.current && isNearEnd(box, height.current)) goal.current = { at: 'end' };
+      height.current = box.scrollHeight;
       settle();
       track();
     });
@@ -168,6 +175,9 @@ export function useReading(turns: readonly TurnPartsFragment[], place: Place): R
   }, []);
   return { scroller, content, turn, unseen, step, toEnd, toStart };
 }
+
+const isNearEnd = (box: HTMLElement, height: number): boolean =>
+  Math.min(height, box.scrollHeight) - box.scrollTop - box.clientHeight < NEAR_END;
 
 /** How to find the message that a link names, by its place or by its span. */
 function linkedMessage({ message, span }: Place): string | null {
