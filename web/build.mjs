@@ -8,6 +8,7 @@ import { basename, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { brotliCompressSync, constants, gzipSync } from 'node:zlib';
 import { build } from 'esbuild';
+import { mends } from './mends.mjs';
 import { catalogue } from './texts.mjs';
 
 const here = fileURLToPath(new URL('.', import.meta.url));
@@ -102,6 +103,7 @@ async function buildGraphiql() {
     outdir,
     entryPoints: [entryPoint],
     define: { ...options.define, WORKER_FILES: JSON.stringify(workerFiles) },
+    plugins: [mends],
   });
   finish(outdir, entryPoint, [workers, page]);
 }

@@ -2,9 +2,12 @@
 
 import asyncio
 import re
+from typing import Literal
 
 import pytest
 from playwright.async_api import Page, expect
+
+from tests.browser.conftest import serious_violations
 
 pytestmark = pytest.mark.usefixtures("demo")
 
@@ -51,7 +54,7 @@ async def test_graphiql_opens_with_questions_and_each_opens_one_tab(page: Page) 
     await page.goto("/graphql")
     panel = page.get_by_role("region", name="Questions")
     await expect(panel.get_by_role("button")).to_have_count(10)
-    tabs = page.get_by_role("tab")
+    tabs = page.get_by_role("list", name="Select active operation").get_by_role("listitem")
     await expect(tabs).to_have_count(4)
     await expect(page.get_by_role("button", name=re.compile("Execute query"))).to_be_visible()
     asked = panel.get_by_role("button", name="Which tool fails most, and how slow is it?")
@@ -64,3 +67,37 @@ async def test_graphiql_opens_with_questions_and_each_opens_one_tab(page: Page) 
     await asked.click()
     await expect(page.locator(".graphiql-query-editor")).to_contain_text("query Tools")
     await expect(tabs).to_have_count(5)
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+async def test_nobody_is_kept_out_of_graphiql(page: Page, axe: str, scheme: Literal["light", "dark"]) -> None:
+    await page.emulate_media(color_scheme=scheme)
+    await page.goto("/graphql")
+    await expect(page.locator(".graphiql-query-editor")).to_contain_text("NewestConversations")
+    await run(page, "conv-weave-1")
+    found = {"answer": await serious_violations(page, axe)}
+
+    tabs = page.get_by_role("list", name="Select active operation").get_by_role("listitem")
+    await expect(tabs.first).to_have_attribute("aria-current", "true")
+    await page.get_by_role("button", name="SpanMinimap", exact=True).click()
+    await expect(page.locator(".graphiql-query-editor")).to_contain_text("query SpanMinimap")
+    await expect(tabs.nth(2)).to_have_attribute("aria-current", "true")
+    panes = {
+        "GraphiQL Explorer": page.get_by_role("combobox", name="New operation"),
+        "History": page.get_by_role("button", name="NewestConversations").nth(1),
+        "Documentation Explorer": page.get_by_role("link", name="Project", exact=True),
+    }
+    for name, shown in panes.items():
+        await page.get_by_role("button", name=f"Show {name}").click()
+        await expect(shown.first).to_be_visible()
+        found[name] = await serious_violations(page, axe)
+    await panes["Documentation Explorer"].click()
+    await expect(page.locator(".graphiql-doc-explorer-title")).to_have_text("Project")
+    found["a type"] = await serious_violations(page, axe)
+    for dialog in ("short keys", "settings"):
+        await page.get_by_role("button", name=f"Open {dialog} dialog").click()
+        await expect(page.get_by_role("dialog")).to_be_visible()
+        found[dialog] = await serious_violations(page, axe)
+        await page.keyboard.press("Escape")
+
+    assert not any(found.values()), found
