@@ -1,4 +1,4 @@
-"""The marks that conversations are found by (domain/marks.py): gathered from their turns.
+"""The marks that conversations are found by (domain/marks.py): gathered from their turns, and from their tags.
 
 They are stored as the project's own, so that their index finds nothing of other projects.
 """
@@ -12,6 +12,12 @@ MAX_MARKS = 4096
 """Of one conversation; where there are more, some custom attributes are left out."""
 
 
+_TAG_MARK = """
+    -1 - (('x' || encode(substr(sha256(convert_to('tag ' || g.tag, 'UTF8')), 1, 8), 'hex'))::bit(64)::bigint
+    & 9223372036854775807)"""
+"""`tag_mark` of a tag."""
+
+
 def own_mark(project_id: int, mark: int) -> int:
     """A mark as it is stored; attributes' stay positive and the others negative."""
     return mark ^ _salt(project_id)
@@ -22,15 +28,19 @@ def _salt(project_id: int) -> int:
 
 
 async def roll_up(writer: Writer, project_id: int, conversation_ids: Sequence[str]) -> None:
-    """Bring the conversations' marks in line with their turns. Whoever calls holds the conversations' locks. Served by
-    ix_turn_page.
+    """Bring the conversations' marks in line with their turns and tags. Whoever calls holds the conversations' locks.
+    Served by ix_turn_page.
     """
     await writer.execute(
         f"""
         with gathered as materialized (
             select u.id, array(
-                select distinct m.mark # $3 from turn t cross join unnest(t.marks) m(mark)
-                where t.project_id = $1 and t.conversation_id = u.id order by 1 limit {MAX_MARKS}
+                select distinct m.mark # $3 from (
+                    select unnest(t.marks) from turn t where t.project_id = $1 and t.conversation_id = u.id
+                    union all
+                    select {_TAG_MARK} from conversation c cross join unnest(c.tags) g(tag)
+                    where c.project_id = $1 and c.conversation_id = u.id
+                ) m(mark) order by 1 limit {MAX_MARKS}
             ) as marks
             from unnest($2::text[]) u(id)
         ), gone as (
@@ -41,7 +51,7 @@ async def roll_up(writer: Writer, project_id: int, conversation_ids: Sequence[st
         insert into conversation_marks (project_id, conversation_id, marks)
         select $1, id, marks from gathered where marks <> '{{}}' order by id
         on conflict (project_id, conversation_id) do update set marks = excluded.marks
-        where conversation_marks.marks <> excluded.marks""",  # noqa: S608 - our own number
+        where conversation_marks.marks <> excluded.marks""",  # noqa: S608 - our own number and expression
         project_id,
         conversation_ids,
         _salt(project_id),

@@ -362,7 +362,7 @@ class Removal(SQLModel, table=True):
 
 
 class ConversationMarks(SQLModel, table=True):
-    """What a conversation is found by: the marks of its turns, each made the project's own. Derived from turns."""
+    """What a conversation is found by: the marks of its turns and of its tags, each made the project's own. Derived."""
 
     __tablename__: ClassVar[Any] = "conversation_marks"
     # Of marks alone: a mark is of one project.

@@ -7,7 +7,7 @@ some 10^18 pairs.
 from collections.abc import Iterable
 from enum import StrEnum
 from functools import lru_cache
-from hashlib import blake2b
+from hashlib import blake2b, sha256
 from operator import attrgetter
 
 from domain.records import SpanRecord, Status
@@ -44,6 +44,11 @@ def mark_of(kind: MarkKind, *values: str) -> int:
     text = "\x00".join((kind, *values)).encode(errors="replace")
     hashed = int.from_bytes(blake2b(text, digest_size=8).digest(), "big") & _POSITIVE
     return hashed if kind is MarkKind.ATTRIBUTE else -1 - hashed
+
+
+def tag_mark(tag: str) -> int:
+    """The mark of an operator's tag, a negative one. `db/marks.py` computes it too: tags change without spans."""
+    return -1 - (int.from_bytes(sha256(f"tag {tag}".encode()).digest()[:8], "big") & _POSITIVE)
 
 
 def marks_of_turn(spans: Iterable[SpanRecord], status: Status) -> tuple[int, ...]:

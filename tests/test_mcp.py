@@ -130,6 +130,7 @@ async def test_find_conversations_gives_pages_in_the_order_that_is_asked_for(cli
         {"hasError": True},
         {"model": "gpt-5-mini"},
         {"tool": "lookup", "text": "second"},
+        {"tag": "vip"},
         {"feedbackTag": "bad"},
         {"activeAfter": "2026-01-01T00:00:00.600Z"},
         {"minCostUsd": 0.00001},
@@ -139,6 +140,10 @@ async def test_find_conversations_gives_pages_in_the_order_that_is_asked_for(cli
 async def test_find_conversations_takes_conditions(client: Client, coder: Agent, conditions: dict[str, Any]) -> None:
     await talk(client)
     await client.feedback({"conversationId": "c1"}, "review", tags=["bad"])
+    await client.ask(
+        "mutation($i: TagConversationInput!) { tagConversation(input: $i) { conversation { tags } } }",
+        i={"projectId": PROJECT, "conversationId": "c1", "tags": ["vip"]},
+    )
     found = await coder.ask("find_conversations", **conditions)
     assert [one["conversationId"] for one in found["conversations"]] == ["c1"]
 

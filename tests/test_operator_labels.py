@@ -81,6 +81,43 @@ async def test_tags_are_added_and_taken_away_each_once_and_stay(client: Client) 
     ]
 
 
+async def tagged(client: Client, tag: str, more: str = "") -> list[str]:
+    """Conversations that a filter by a tag finds."""
+    found = await client.ask(
+        f"query($id: ID!, $tag: String!) {{ project(id: $id) {{ conversations(filter: {{ tag: $tag {more} }}) "
+        "{ totalCount edges { node { conversationId } } } } }",
+        id=PROJECT,
+        tag=tag,
+    )
+    page = found["project"]["conversations"]
+    ids = [edge["node"]["conversationId"] for edge in page["edges"]]
+    assert page["totalCount"] == len(ids)
+    return ids
+
+
+async def test_conversations_are_found_by_their_tags_whatever_comes(client: Client, database: Database) -> None:
+    await client.send(said("10", "hello"), said("11", "hi", conversation="c2", trace="a2", start=500))
+    await client.send(said("10", "elsewhere"), project="my-team/other")
+    await tag(client, "vip", "bug 🐛")
+    await tag(client, "vip", conversation_id="c2")
+    assert await tagged(client, "vip") == ["c2", "c1"]
+    assert await tagged(client, "bug 🐛") == ["c1"]
+    assert await tagged(client, "Vip") == []
+    assert await tagged(client, "vip", 'not: { tag: "bug 🐛" }') == ["c2"]
+
+    await client.send(said("20", "more", trace="a3", start=900))
+    left = await traces_left(database, PROJECT, every=True)
+    await reproject.reproject(database, left, every=True, on_progress=lambda _: None)
+    assert await tagged(client, "vip") == ["c1", "c2"]
+    await tag(client, "vip", mutation="untagConversation")
+    assert await tagged(client, "vip") == ["c2"]
+    stats = await client.in_project(
+        'stats(window: { after: "2026-01-01T00:00:00Z", before: "2026-01-02T00:00:00Z" }, filter: { tag: "vip" }) '
+        "{ total { numbers { conversations } } }"
+    )
+    assert stats["stats"]["total"]["numbers"]["conversations"] == 1
+
+
 async def test_a_conversation_that_is_not_there_gets_no_name_and_no_tag(client: Client, database: Database) -> None:
     await client.send(said("10", "hello"))
     for answer in (await rename(client, "x", "none"), await tag(client, "x", conversation_id="")):

@@ -136,6 +136,7 @@ class FindConversations(Tool):
     model: Annotated[str | None, Field(description="The exact name of a model that was called.")] = None
     tool: Annotated[str | None, Field(description="The exact name of a tool that was executed.")] = None
     has_error: Annotated[bool | None, Field(description="Whether a span in them failed.")] = None
+    tag: Annotated[str | None, Field(description="The exact text of a tag that an operator gave them.")] = None
     feedback_tag: Annotated[str | None, Field(description="A tag of feedback on them, such as 👎.")] = None
     text: Annotated[
         str | None,
@@ -158,6 +159,7 @@ class FindConversations(Tool):
             "model": self.model,
             "tool": self.tool,
             "hasError": self.has_error,
+            "tag": self.tag,
             "feedback": None if self.feedback_tag is None else {"tag": self.feedback_tag},
             "text": self.text,
             "active": _window(self.active_after, self.active_before),

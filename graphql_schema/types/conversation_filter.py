@@ -9,7 +9,7 @@ from db.filters import AllOf, Chosen, Condition, HasAgent, HasMark, Judged, Name
 from db.filters import conditions_of as parts_of
 from domain.dialects import storable
 from domain.errors import InvalidRequest
-from domain.marks import MAX_ATTRIBUTE_CHARACTERS, MarkKind, mark_of
+from domain.marks import MAX_ATTRIBUTE_CHARACTERS, MarkKind, mark_of, tag_mark
 from graphql_schema.scalars import Int64
 from graphql_schema.types.enums import Status
 
@@ -117,6 +117,9 @@ class ConversationFilter:
         default=None, description="A provider of models, such as openai, whatever the case."
     )
     tool: str | None = strawberry.field(default=None, description="The exact name of a tool that a span in them names.")
+    tag: str | None = strawberry.field(
+        default=None, description="The exact text of one of their `tags`, which `tagConversation` gave them."
+    )
     status: Status | None = strawberry.field(
         default=None, description="The status of a turn in them: that of its root span."
     )
@@ -228,6 +231,8 @@ def _conditions(given: ConversationFilter) -> Iterator[Condition]:
     ):
         if name is not None:
             yield HasMark(mark_of(kind, storable(name)))
+    if given.tag is not None:
+        yield HasMark(tag_mark(storable(given.tag)))
     if given.has_error is not None:
         yield Within(SortKey.ERRORS, 1) if given.has_error else Within(SortKey.ERRORS, None, 1)
     if given.active is not None:

@@ -238,6 +238,9 @@ async def test_an_operator_names_and_tags_a_conversation(page: Page, client: Cli
     await form.get_by_label("Tags").press("Enter")
     await expect(page.get_by_role("heading", name="c1", exact=True)).to_be_visible()
     await expect(page.get_by_role("list", name="Tags").get_by_role("listitem")).to_have_text(["vip"])
+    await page.get_by_role("link", name="vip", exact=True).click()
+    await expect(page.locator(".row-link")).to_have_text(["c1"])
+    assert "tag=vip" in page.url
 
 
 async def test_texts_of_spans_run_nothing_and_load_nothing(page: Page, client: Client) -> None:

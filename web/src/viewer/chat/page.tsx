@@ -197,8 +197,14 @@ function ChatHead(props: Props & { readonly changes: number; readonly back: () =
               {head.tags.length > 0 && (
                 <ul class="tags" aria-label={t('Tags')}>
                   {head.tags.map((tag) => (
-                    <li key={tag} class="tag">
-                      {tag}
+                    <li key={tag}>
+                      <Link
+                        to={{ conversation: null, turn: null, span: null, search: '', filters: { tag } }}
+                        class="tag"
+                        title={t('All conversations with this tag')}
+                      >
+                        {tag}
+                      </Link>
                     </li>
                   ))}
                 </ul>

@@ -167,6 +167,13 @@ export const FILTERS: readonly FilterField[] = [
     filter: (value) => given('name', value.trim()),
   },
   {
+    key: 'tag',
+    label: () => t('Tag'),
+    kind: 'text',
+    placeholder: () => t('Any tag'),
+    filter: (value) => given('tag', value.trim()),
+  },
+  {
     key: 'text',
     label: () => t('Text in a message'),
     kind: 'text',
