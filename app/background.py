@@ -13,5 +13,6 @@ async def in_background(work: Coroutine[object, object, None]) -> AsyncIterator[
         yield
     finally:
         task.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await task
+        await asyncio.wait({task})
+        if not task.cancelled():
+            task.result()

@@ -49,7 +49,9 @@ class Upkeep:
     async def _run(self) -> None:
         while True:
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._wanted.wait(), CHECK_EVERY_S)
+                # Not wait_for: before Python 3.12 it loses a cancellation that comes together with the event.
+                async with asyncio.timeout(CHECK_EVERY_S):
+                    await self._wanted.wait()
             self._wanted.clear()
             try:
                 await self.delete_projects()

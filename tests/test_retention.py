@@ -138,6 +138,16 @@ async def test_days_are_bounded(client: Client, days: int) -> None:
     assert await client.error_in_project(f"retention(contentDays: {days}) {{ contentDays }}") == expected
 
 
+@pytest.mark.parametrize("turns_of_the_loop", range(6))
+async def test_a_server_ends_however_late_it_was_told_to_look(database: Database, turns_of_the_loop: int) -> None:
+    upkeep = Upkeep(database)
+    async with asyncio.timeout(10), upkeep.running():
+        await asyncio.sleep(0.01)
+        upkeep.start()
+        for _ in range(turns_of_the_loop):
+            await asyncio.sleep(0)
+
+
 async def test_many_are_taken_away_in_steps_by_several_servers(client: Client, database: Database) -> None:
     """As after a restart: each server looks by itself, one works at a time."""
     await client.send(*(said(f"{n:x}", f"canary {n}", trace=f"a{n:x}", conversation=f"c{n}") for n in range(1, 131)))
