@@ -240,6 +240,7 @@ async def test_an_operator_names_and_tags_a_conversation(page: Page, client: Cli
     await expect(page.get_by_role("list", name="Tags").get_by_role("listitem")).to_have_text(["vip"])
     await page.get_by_role("link", name="vip", exact=True).click()
     await expect(page.locator(".row-link")).to_have_text(["c1"])
+    await expect(page.get_by_role("row").filter(has_text="c1")).to_contain_text("vip")
     assert "tag=vip" in page.url
 
 

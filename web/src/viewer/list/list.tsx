@@ -293,7 +293,14 @@ function Row(props: {
         <Link to={{ conversation: one.conversationId, turn: null, span: null }} class="row-link">
           {one.name ?? one.conversationId}
         </Link>
-        <span class="row-agents soft">{one.agents.length > 0 ? one.agents.join(', ') : t('no agent named')}</span>
+        <span class="row-agents soft">
+          {one.agents.length > 0 ? one.agents.join(', ') : t('no agent named')}
+          {one.tags.map((tag) => (
+            <span key={tag} class="tag">
+              {tag}
+            </span>
+          ))}
+        </span>
       </span>
       <span role="cell" class="row-map">
         <MinimapStrip
