@@ -161,12 +161,22 @@ class Database:
         try:
             try:
                 yield connection
+            except BaseException:
+                await self._leave_nothing_open(connection)
+                raise
             finally:
                 await pool.release(connection)
         except (TimeoutError, asyncpg.QueryCanceledError) as error:
             raise StatementTimeout from error
         except LOST as error:
             raise self._away(error) from error
+
+    async def _leave_nothing_open(self, connection: Any) -> None:  # noqa: ANN401 - asyncpg's stand-in for a connection
+        """End the statement that was prepared and not run: asyncpg says that it ends only where it runs, so arguments
+        that cannot be sent, or a cancellation in between, leave PostgreSQL in it, with its locks and its snapshot.
+        """
+        with contextlib.suppress(Exception):
+            await connection.execute("", timeout=self._acquire_timeout_s)
 
     async def _acquire(self, pool: "asyncpg.Pool[Any]") -> Any:  # noqa: ANN401 - asyncpg's stand-in for a connection
         self._waiting += 1

@@ -59,6 +59,15 @@ async def insert(writer: Writer, name: str) -> None:
     await writer.execute("insert into project (entity, name) values ('acme', $1)", name)
 
 
+async def test_what_fails_before_it_runs_leaves_nothing_open(database: Database) -> None:
+    async with database.read() as other:
+        with pytest.raises(asyncpg.DataError):
+            async with database.read() as reader:
+                await reader.fetch("select from project where project_id = $1", "not a number")
+        held = "select count(*) from pg_locks where relation = 'project'::regclass and pid <> pg_backend_pid()"
+        assert await other.fetchval(held) == 0
+
+
 async def test_a_block_that_ends_is_committed(database: Database) -> None:
     async with database.write() as writer:
         await insert(writer, "kept")
