@@ -39,8 +39,9 @@ class Queries:
     """The same with their arguments."""
 
     def record(self, query: Any) -> None:
-        # An open server looks in the background whether a key was made: that belongs to no request.
-        if query.query != ANY_MADE:
+        # An open server looks in the background whether a key was made: that belongs to no request. An empty statement
+        # ends what a request has left open.
+        if query.query not in {ANY_MADE, ""}:
             self.statements.append(" ".join(query.query.split()))
             self.calls.append((query.query, query.args))
 
