@@ -88,17 +88,20 @@ async def test_what_leaves_the_view_and_comes_back_at_once_is_there(page: Page, 
     await expect(page.get_by_text("Question 20", exact=True)).to_be_in_viewport()
 
 
-async def test_who_scrolled_to_the_end_stays_there_when_it_grows_at_once(page: Page, client: Client) -> None:
+async def test_who_is_at_the_end_stays_there_when_it_grows_before_the_scroll_is_told(
+    page: Page, client: Client
+) -> None:
     await client.send(*turns(1, 20))
     await page.goto(f"/?project={PROJECT}&conversation=c1")
     await expect(page.get_by_text("Question 20", exact=True)).to_be_in_viewport()
     await page.wait_for_timeout(1000)
     rest = await page.locator(".chat-scroll").evaluate("""async (box) => {
       const frame = () => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)));
-      box.scrollTop -= 300;
+      box.scrollTop -= 30;
       await frame();
+      await new Promise((done) => setTimeout(done)); // between two frames: the next one tells first of the scroll
       box.scrollTop = box.scrollHeight;
-      box.querySelector('.turn:last-of-type').style.paddingBottom = '500px'; // before the browser tells of the scroll
+      box.querySelector('.turn:last-of-type').style.paddingBottom = '500px';
       await frame();
       await frame();
       return box.scrollHeight - box.scrollTop - box.clientHeight;

@@ -30,8 +30,8 @@ export function useReading(turns: readonly TurnPartsFragment[], place: Place): R
   /** The turn that the last step led to, until one scrolls: the next step starts there, however soon it comes. */
   const led = useRef<string | null>(null);
   const anchor = useRef<{ turn: string; top: number } | null>(null);
-  /** The height last told of: the browser tells late that one scrolled, and the end may have moved since. */
-  const height = useRef(0);
+  /** How far down one was when last told of: the browser tells late, and the end may have moved away since. */
+  const seen = useRef(0);
   const [turn, setTurn] = useState<string | null>(null);
   const [unseen, setUnseen] = useState(0);
   const count = useRef(0);
@@ -65,8 +65,8 @@ export function useReading(turns: readonly TurnPartsFragment[], place: Place): R
     const wanted = goal.current;
     if (!box || !wanted) return;
     if (wanted.at === 'end') {
-      height.current = box.scrollHeight;
-      box.scrollTop = height.current;
+      box.scrollTop = box.scrollHeight;
+      seen.current = box.scrollTop;
       return;
     }
     const section = sections().find((one) => one.dataset['turn'] === wanted.turn);
@@ -84,9 +84,12 @@ export function useReading(turns: readonly TurnPartsFragment[], place: Place): R
       if (goal.current?.at === 'turn') goal.current = null;
     };
     const scrolled = () => {
-      const isNear = isNearEnd(box, height.current);
+      const isNear = box.scrollHeight - box.scrollTop - box.clientHeight < NEAR_END;
+      const isLeft = !isNear && box.scrollTop < seen.current;
+      seen.current = box.scrollTop;
       if (goal.current?.at !== 'turn') {
-        goal.current = isNear ? { at: 'end' } : null;
+        if (isNear) goal.current = { at: 'end' };
+        else if (isLeft) goal.current = null;
         led.current = null;
       }
       if (isNear) setUnseen(0);
@@ -107,10 +110,6 @@ export function useReading(turns: readonly TurnPartsFragment[], place: Place): R
   useEffect(() => {
     if (!isShown || !content.current) return undefined;
     const sizes = new ResizeObserver(() => {
-      const box = scroller.current;
-      if (!box) return;
-      if (!goal.current && isNearEnd(box, height.current)) goal.current = { at: 'end' };
-      height.current = box.scrollHeight;
       settle();
       track();
     });
@@ -175,9 +174,6 @@ export function useReading(turns: readonly TurnPartsFragment[], place: Place): R
   }, []);
   return { scroller, content, turn, unseen, step, toEnd, toStart };
 }
-
-const isNearEnd = (box: HTMLElement, height: number): boolean =>
-  Math.min(height, box.scrollHeight) - box.scrollTop - box.clientHeight < NEAR_END;
 
 /** How to find the message that a link names, by its place or by its span. */
 function linkedMessage({ message, span }: Place): string | null {
