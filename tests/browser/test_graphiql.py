@@ -101,3 +101,19 @@ async def test_nobody_is_kept_out_of_graphiql(page: Page, axe: str, scheme: Lite
         await page.keyboard.press("Escape")
 
     assert not any(found.values()), found
+
+
+async def test_on_a_small_screen_the_query_has_the_room(page: Page) -> None:
+    await page.set_viewport_size({"width": 390, "height": 800})
+    await page.goto("/graphql")
+    await expect(page.locator(".graphiql-query-editor")).to_contain_text("NewestConversations")
+    await expect(page.get_by_role("region", name="Questions")).to_have_count(0)
+    await run(page, "conv-weave-1")
+    query = await page.locator(".graphiql-editors").bounding_box()
+    answer = await page.locator(".graphiql-response").bounding_box()
+    assert query is not None
+    assert answer is not None
+    assert min(query["width"], answer["width"]) > 290
+    assert query["y"] + query["height"] <= answer["y"] + 1
+    await page.get_by_role("button", name="Show Questions").click()
+    await expect(page.get_by_role("region", name="Questions").get_by_role("button")).to_have_count(10)

@@ -51,6 +51,7 @@ if (tabs[0] && storage.getItem('graphiql:tabState') === null) {
 }
 
 const panel = questionsPlugin(questions(root.dataset['project'], Date.now()));
+const hasRoom = matchMedia('(min-width: 50rem)').matches;
 
 createRoot(root).render(
   <GraphiQL
@@ -63,7 +64,7 @@ createRoot(root).render(
       }),
     )}
     plugins={[panel, HISTORY_PLUGIN, explorerPlugin()]}
-    visiblePlugin={panel}
+    {...(hasRoom ? { visiblePlugin: panel } : {})}
     defaultTabs={tabs}
     defaultEditorToolsVisibility="variables"
     // Headers carry API keys: they stay in the page and are gone with it.
