@@ -79,14 +79,16 @@ class TestWithKeys:
         await page.context.set_extra_http_headers({"wandb-api-key": KEY})
         await page.goto(CHAT)
         await expect(page.get_by_role("heading", name="Turn 6", exact=True)).to_be_visible()
-        await page.context.set_extra_http_headers({})
+        # In this order: the page asks for news by itself.
         await page.evaluate("key => sessionStorage.setItem('turngraph:key', key)", KEY)
+        await page.context.set_extra_http_headers({})
         name, _ = await saved(page, "Transcript (Markdown)")
         assert name.endswith(".md")
 
         await page.evaluate("sessionStorage.setItem('turngraph:key', 'ended')")
         await page.get_by_role("button", name="Export", exact=True).click()
         await page.get_by_role("link", name="Transcript (Markdown)").click()
-        await expect(page.get_by_role("alert")).to_contain_text("Not exported: ")
+        await expect(page.get_by_role("alert").filter(has_text="Not exported: ")).to_be_visible()
+        await page.close()
         assert all("401" in fault for fault in watched.faults)
         watched.faults.clear()
